@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh machine: make demo, make test.
+PYTHON ?= python3
+BIN := .venv/bin
+FLEETSLO := $(BIN)/fleetslo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab report test test-all check bench real lock
+
+help: ## say what each target does
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/installed ## make .venv with everything pinned
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## make the demo fleet, run every report, build the site
+	$(FLEETSLO) demo --size small
+	$(FLEETSLO) run
+
+lab: setup ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks explore/explore_latency.ipynb
+
+report: setup ## run one report: make report NOTEBOOK=service_slo ARGS="-p service=checkout"
+	$(FLEETSLO) report $(NOTEBOOK) $(ARGS)
+
+test: setup ## run the tests that take minutes
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" --cov --cov-report=
+
+test-all: setup ## run every test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=
+
+check: setup ## lint, types, SQL layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar queries
+
+bench: setup ## measure the figures, each as a ratio against a named peer
+	$(BIN)/python -m tests.bench
+
+real: setup ## load the real data sets beside the project and report on them
+	$(BIN)/python -m tests.real
+
+lock: ## pin the dependencies again (needs uv)
+	uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 --universal -o requirements.lock

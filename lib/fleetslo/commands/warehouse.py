@@ -1,0 +1,151 @@
+"""``fleetslo warehouse``: create, load, check, rollup, describe, migrate."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleetslo.commands.screen import bytes_text, pairs, progress, say, table
+
+app = typer.Typer(help="The stored data: make it, fill it, check it.", no_args_is_help=True)
+
+Address = Annotated[
+    str | None,
+    typer.Option("--warehouse", metavar="URL", help="duckdb:///folder or bigquery://project/dataset"),
+]
+
+
+def _url(given: str | None) -> str:
+    from fleetslo.settings import load_settings
+
+    return load_settings({"warehouse": given}).settings.warehouse
+
+
+def _step(text: str | None) -> timedelta | None:
+    from fleetslo.errors import UsageError
+
+    if text is None:
+        return None
+    number, unit = text[:-1], text[-1:]
+    if not number.isdigit() or unit not in "smh" or not unit or int(number) == 0:
+        raise UsageError(f"--step {text!r} is no length; write 60s, 5m or 1h")
+    return timedelta(seconds=int(number) * {"s": 1, "m": 60, "h": 3600}[unit])
+
+
+@app.command()
+def create(warehouse: Address = None) -> None:
+    """Make an empty warehouse with every table; nothing that exists is changed."""
+    from fleetslo.warehouse.base import open_warehouse
+
+    url = _url(warehouse)
+    open_warehouse(url, must_exist=False).create()
+    say(f"{url} is ready. Fill it with 'fleetslo warehouse load TABLE FILE'.")
+
+
+@app.command()
+def load(
+    table_name: Annotated[str, typer.Argument(metavar="TABLE", help="the table to fill")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Parquet, CSV or NDJSON, .gz too")
+    ],
+    step: Annotated[
+        str | None, typer.Option(help="the source reports every 5m, say; default: every minute")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="a mapping under queries/sources, such as petshop/requests")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="a parameter of the source")
+    ] = None,
+    warehouse: Address = None,
+) -> None:
+    """Load files into a table: every row is checked first, then all of it or nothing."""
+    from fleetslo.warehouse.base import open_warehouse
+
+    place = open_warehouse(_url(warehouse))
+    with progress() as show:
+        report = place.load(
+            table_name,
+            files,
+            step=_step(step),
+            source=source,
+            parameters=pairs(parameter or []),
+            progress=show,
+        )
+    for path in report.already_loaded:
+        say(f"{path}: already loaded, left as it is")
+    say(
+        f"{table_name}: {report.rows:,} rows in {report.days} days; "
+        f"{report.replaced:,} of them replaced rows of the same grain"
+    )
+    if report.rows:
+        say("Run 'fleetslo warehouse rollup' to bring hours, days and objectives up to date.")
+
+
+@app.command()
+def check(
+    as_of: Annotated[
+        str | None, typer.Option(help="the instant that freshness is measured against")
+    ] = None,
+    tables: Annotated[
+        list[str] | None, typer.Option("--table", help="only this table; may be repeated")
+    ] = None,
+    warehouse: Address = None,
+) -> None:
+    """Check the stored data against its contracts; failures give exit code 15."""
+    from fleetslo.errors import CheckFailed
+    from fleetslo.fleet import open_fleet
+    from fleetslo.periods import instant
+
+    fleet = open_fleet(_url(warehouse))
+    moment = instant(as_of) if as_of else fleet.complete_until
+    findings = fleet.warehouse.check(moment, tables or None)
+    rows = [(f.severity, f.table, f.check, f.says, f.example, f"{f.count:,}") for f in findings]
+    if rows:
+        table(["severity", "table", "check", "what", "example", "rows"], rows, numeric=1)
+    failures = sum(finding.severity == "fail" for finding in findings)
+    if failures:
+        raise CheckFailed(f"{failures} checks failed and {len(findings) - failures} warned")
+    say(f"every check passed as of {moment:%Y-%m-%d %H:%M} UTC; {len(findings)} warnings")
+
+
+@app.command()
+def rollup(warehouse: Address = None) -> None:
+    """Sum minutes into hours, days and objectives, where something changed."""
+    from fleetslo.fleet import open_fleet
+
+    fleet = open_fleet(_url(warehouse))
+    with progress() as show:
+        report = fleet.rollup(progress=show)
+    for line in report.lines():
+        say(line)
+
+
+@app.command()
+def describe(warehouse: Address = None) -> None:
+    """Say what each table holds: rows, days, first, last, size."""
+    from fleetslo.warehouse.base import open_warehouse
+
+    frame = open_warehouse(_url(warehouse)).describe()
+    rows = [
+        (
+            row["table"],
+            f"{row['first']:%Y-%m-%d %H:%M}" if row["first"] else None,
+            f"{row['last']:%Y-%m-%d %H:%M}" if row["last"] else None,
+            f"{row['days']:,}" if row["days"] is not None else None,
+            f"{row['rows']:,}",
+            bytes_text(row["bytes"]),
+        )
+        for row in frame.iter_rows(named=True)
+    ]
+    table(["table", "first (UTC)", "last (UTC)", "days", "rows", "size"], rows, numeric=3)
+
+
+@app.command()
+def migrate(warehouse: Address = None) -> None:
+    """Bring a folder that an older version wrote up to the present contracts."""
+    from fleetslo.warehouse.base import open_warehouse
+
+    changed = open_warehouse(_url(warehouse), must_exist=True).migrate()
+    say(f"migrated: {', '.join(changed)}" if changed else "nothing to migrate")

@@ -1,0 +1,276 @@
+"""Fleet: what a notebook holds in its hand."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from fleetslo import resources
+from fleetslo.errors import NoData, PeriodError, UnknownService, WarehouseEmpty, nearest
+from fleetslo.periods import Period, instant
+from fleetslo.reliability.judging import ALERT_MINUTES, ALERT_REACH, judged
+from fleetslo.reliability.objectives import Objective, read_objectives, resolve
+from fleetslo.service import ServiceView
+from fleetslo.settings import Settings, load_settings
+from fleetslo.warehouse.base import Warehouse, open_warehouse
+from fleetslo.warehouse.queries import read_query
+from fleetslo.warehouse.rollups import Measure, RollupReport
+
+if TYPE_CHECKING:
+    from fleetslo.warehouse.demo import DemoReport
+
+Progress = Callable[[str, int, int], None]
+_DAY = timedelta(days=1)
+
+
+class Fleet:
+    """The fleet's data and objectives, behind a few questions.
+
+    Args:
+        settings: the settings in force.
+        warehouse: where the data lies.
+    """
+
+    def __init__(self, settings: Settings, warehouse: Warehouse) -> None:
+        self.settings = settings
+        self.warehouse = warehouse
+
+    def __repr__(self) -> str:
+        """Return the address of the warehouse, as a notebook shows it."""
+        return f"Fleet({self.warehouse.url!r})"
+
+    def query(
+        self, name: str, *, period: Period, services: Sequence[str] = (), **parameters: Any
+    ) -> pl.DataFrame:
+        """Return the answer to one question, cast to its contract.
+
+        The query's own look-back is put before the start of the period. ``services`` empty means
+        all of them.
+
+        Raises:
+            UnknownQuery: there is no such query.
+            UnknownParameter, ParameterError: a parameter does not fit it.
+        """
+        start = period.start - read_query(name).lookback
+        return self.warehouse.query(
+            name, start=start, end=period.end, services=list(services), **parameters
+        )
+
+    def ask(
+        self,
+        name: str,
+        period: str,
+        as_of: str = "",
+        services: Sequence[str] = (),
+        parameters: Mapping[str, str] | None = None,
+    ) -> pl.DataFrame:
+        """Return the answer to a question that a person typed, every word of it checked first.
+
+        Raises:
+            UnknownService: a service that neither the catalogue nor the data knows.
+            PeriodError, NoData, UnknownQuery, UnknownParameter, ParameterError: as their names say.
+        """
+        query = read_query(name)
+        window = self.period(period, as_of)
+        if services:
+            known = self.services(window)["service"].to_list()
+            for service in services:
+                if service not in known:
+                    raise UnknownService(_no_service(service, known, window))
+        values = query.parse(parameters or {})
+        return self.query(name, period=window, services=services, **values)
+
+    @cached_property
+    def objectives(self) -> list[Objective]:
+        """The objectives as written: the project's own documents over the packaged ones."""
+        return objectives_in_force()
+
+    @cached_property
+    def complete_until(self) -> datetime:
+        """The newest instant that the fleet's data reaches.
+
+        Raises:
+            WarehouseEmpty: nothing has been loaded yet.
+        """
+        newest = self.warehouse.complete_until()
+        if newest is None:
+            lasts = self.warehouse.describe()["last"].drop_nulls()
+            if lasts.is_empty():
+                raise WarehouseEmpty(
+                    f"{self.warehouse.url} holds no data yet; fill it with 'fleetslo warehouse "
+                    "load TABLE FILE' or 'fleetslo demo'"
+                )
+            newest = instant(lasts.max())  # type: ignore[arg-type]
+        return newest
+
+    @property
+    def last_day(self) -> datetime:
+        """The newest midnight (UTC) that the data reaches; where a report ends unless told."""
+        midnight = self.complete_until.replace(hour=0, minute=0, second=0, microsecond=0)
+        nearly_there = self.complete_until >= midnight + _DAY - timedelta(minutes=5)
+        return midnight + _DAY if nearly_there else midnight
+
+    def period(self, text: str, as_of: str | date | datetime = "") -> Period:
+        """Return the period that a text names, checked against the data.
+
+        ``as_of`` empty means the newest whole day of data.
+
+        Raises:
+            PeriodError: it cannot be read, or reaches past the newest data.
+            NoData: nothing was recorded in it.
+        """
+        period = Period.parse(text, as_of=as_of or self.last_day)
+        reach = self.complete_until + timedelta(hours=self.settings.late_data_hours)
+        if period.end > reach:
+            raise PeriodError(
+                f"{period} reaches past the data, which is complete to "
+                f"{self.complete_until:%Y-%m-%d %H:%M} UTC; end it on {self.last_day:%Y-%m-%d}"
+            )
+        seen = (self.query(name, period=period) for name in ("fleet/seen", "delivery/deployments"))
+        if all(frame.is_empty() for frame in seen):
+            raise NoData(
+                f"nothing was recorded in {period}; the newest day of data is {self.last_day:%Y-%m-%d}"
+            )
+        return period
+
+    def services(self, period: Period) -> pl.DataFrame:
+        """Return one row per service that the catalogue or the data knows in the period.
+
+        Columns: those of ``fleet/services`` (null where not catalogued), ``catalogued``,
+        ``request_count``, ``first_hour`` and ``last_hour`` (null without telemetry).
+        """
+        catalogue = self.query("fleet/services", period=period).with_columns(
+            catalogued=pl.lit(value=True)
+        )
+        seen = self.query("fleet/seen", period=period)
+        deployed = self.query("delivery/deployments", period=period)
+        known = pl.concat(frame.select("service") for frame in (catalogue, seen, deployed)).unique()
+        return (
+            known.join(catalogue, on="service", how="left")
+            .join(seen, on="service", how="left")
+            .with_columns(pl.col("catalogued").fill_null(value=False))
+            .sort("service")
+        )
+
+    def objectives_of(self, services: pl.DataFrame) -> list[Objective]:
+        """Return the objectives that apply to these services, each written out for one service.
+
+        ``services`` has a row per service, with the columns of ``fleet/services``.
+        """
+        return resolve(self.objectives, services.iter_rows(named=True))
+
+    def judgements(self, period: Period, services: Sequence[str] = ()) -> pl.DataFrame:
+        """Return one row per service and objective, judged over its window ending with the period.
+
+        Columns: ``service, objective, label, kind, target, window_days``, the fields of
+        ``reliability.budgets.Judgement``, ``burn_1h``, ``burn_6h`` and ``alerts`` (the severities
+        and windows that fire at the end of the period).
+        """
+        known = self.services(period)
+        if services:
+            known = known.filter(pl.col("service").is_in(list(services)))
+        objectives = self.objectives_of(known)
+        totals = {
+            window: self.query("slo/days", period=period.last(window), services=services)
+            for window in {objective.window for objective in objectives}
+        }
+        recent = self.query(
+            "slo/window_totals",
+            period=period.last(ALERT_REACH),
+            services=services,
+            window_minutes=list(ALERT_MINUTES),
+        )
+        return judged(
+            objectives,
+            totals,
+            recent,
+            coverage_minimum=self.settings.coverage_minimum,
+            at_risk_budget_left=self.settings.at_risk_budget_left,
+            least_bad=self.settings.alert_least_bad,
+        )
+
+    def service(self, name: str, period: Period) -> ServiceView:
+        """Return one service's data over a period, each part fetched when it is first used.
+
+        Raises:
+            UnknownService: neither the catalogue nor the data knows it.
+        """
+        known = self.services(period)
+        about = known.filter(pl.col("service") == name)
+        if about.is_empty():
+            raise UnknownService(_no_service(name, known["service"].to_list(), period))
+        return ServiceView(self, period, about.row(0, named=True))
+
+    def rollup(self, progress: Progress | None = None) -> RollupReport:
+        """Bring hours, days and ``slo_minutes`` up to date with what was loaded."""
+        ever = Period(instant("2000-01-01"), self.complete_until + _DAY)
+        measures = measures_of(self.objectives_of(self.services(ever)))
+        return self.warehouse.rollup(measures, progress=progress)
+
+
+def _no_service(name: str, known: list[str], period: Period) -> str:
+    return (
+        f"no service {name!r} in {period}.{nearest(name, known)} "
+        "'fleetslo query fleet/services' lists them"
+    )
+
+
+def objectives_in_force() -> list[Objective]:
+    """Return the objectives as written: the project's own files over the packaged ones.
+
+    Raises:
+        ObjectiveError: a document is wrong.
+    """
+    paths = [path for _, path in resources.listing("queries", "objectives/**/*.y*ml")]
+    return [objective for path in paths for objective in read_objectives(path)]
+
+
+def measures_of(objectives: Iterable[Objective]) -> list[Measure]:
+    """Return what ``rollup`` has to count for these objectives, each written for one service."""
+    grouped: dict[tuple[str, str], list[Objective]] = {}
+    for objective in objectives:
+        key = (objective.name, objective.selector.definition)
+        grouped.setdefault(key, []).append(objective)
+    return [_measure(group) for group in grouped.values()]
+
+
+def _measure(group: Sequence[Objective]) -> Measure:
+    selector = group[0].selector
+    return Measure(
+        objective=group[0].name,
+        definition=selector.definition,
+        services=tuple(objective.service for objective in group),
+        requests=selector.requests,
+        within_s=selector.within_s,
+        endpoints=selector.endpoints,
+        regions=selector.regions,
+        versions=selector.versions,
+        sli=selector.sli,
+    )
+
+
+def make_demo(
+    settings: Settings, size: str, seed: int, progress: Progress | None = None
+) -> DemoReport:
+    """Make the demo fleet in the warehouse of the settings and return what was made."""
+    from fleetslo.warehouse import demo
+
+    written = objectives_in_force()
+
+    def measures(services: pl.DataFrame) -> list[Measure]:
+        return measures_of(resolve(written, services.iter_rows(named=True)))
+
+    return demo.make_demo(settings.warehouse, size, seed, measures, progress)
+
+
+def open_fleet(url: str | None = None) -> Fleet:
+    """Return the fleet in the warehouse that the settings, or ``url``, name.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        WarehouseMissing: there is no warehouse there.
+    """
+    settings = load_settings({"warehouse": url}).settings
+    return Fleet(settings, open_warehouse(settings.warehouse))
