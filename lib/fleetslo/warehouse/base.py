@@ -1,0 +1,159 @@
+"""The face of every warehouse: what can be asked of stored data, wherever it lies."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from fleetslo.errors import SettingsError
+from fleetslo.warehouse.contracts import Severity
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from fleetslo.warehouse.rollups import Measure
+
+# (what is being done, how much of it is done, how much there is)
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did.
+
+    ``rows`` were written over ``days`` days, ``replaced`` of them in place of rows of the same
+    grain; the files in ``already_loaded`` were left alone, since the warehouse has them.
+    """
+
+    rows: int
+    days: int
+    replaced: int = 0
+    already_loaded: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that stored data breaks, with how often and the first place."""
+
+    table: str
+    check: str
+    severity: Severity
+    count: int
+    says: str
+    example: str
+
+
+@dataclass(frozen=True)
+class RollupReport:
+    """What a rollup did: days and rows written per derived table."""
+
+    days: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+
+class Warehouse(ABC):
+    """Stored telemetry of a fleet; every method may raise a WarehouseError."""
+
+    url: str
+
+    @abstractmethod
+    def query(self, name: str, **parameters: Any) -> "pl.DataFrame":
+        """Return the answer to a named query, cast to the query's contract.
+
+        ``start`` and ``end`` are aware datetimes, ``services`` a list of names in which [] means
+        all.
+
+        Raises:
+            UnknownQuery: there is no such query.
+            UnknownParameter: the query has no such parameter.
+            ParameterError: a parameter is missing or has the wrong type.
+            WarehouseMissing: there is no warehouse at this address.
+            WarehouseEmpty: the warehouse holds no data yet.
+            MigrationNeeded: a table was written under another version of its contract.
+        """
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make the warehouse and its tables; one that exists is left as it is."""
+
+    @abstractmethod
+    def load(
+        self,
+        table: str,
+        files: Sequence[Path],
+        *,
+        step: timedelta | None = None,
+        source: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> LoadReport:
+        """Load files into a table: all of their rows, or none.
+
+        Args:
+            table: the table to fill.
+            files: Parquet, CSV (``.csv``, ``.csv.gz``) or NDJSON files.
+            step: how much time one row covers, where the source is coarser than the table.
+            source: the name of a mapping under ``queries/sources/`` that turns the files into
+                rows of the table.
+            parameters: what that mapping asks for.
+            progress: called with (what, done, total).
+
+        Raises:
+            ContractError: a row breaks the contract; file, row, column, value and rule are named.
+            DataFileError: a file is cut short, damaged or of an unknown kind.
+        """
+
+    @abstractmethod
+    def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
+        """Return what stored data breaks of its contracts, failures first.
+
+        Args:
+            as_of: the instant that freshness is measured from.
+            tables: the tables to look at; None means all.
+        """
+
+    @abstractmethod
+    def rollup(
+        self, measures: "Sequence[Measure]", progress: Progress | None = None
+    ) -> RollupReport:
+        """Sum minutes into hours and days, and into what each objective measures."""
+
+    @abstractmethod
+    def describe(self) -> "pl.DataFrame":
+        """Return one row per table: table, says, rows, days, first, last, bytes."""
+
+    @abstractmethod
+    def migrate(self) -> list[str]:
+        """Bring every table up to its contract; return what was done, a sentence per table."""
+
+    @abstractmethod
+    def complete_until(self) -> datetime | None:
+        """Return the end of the newest minute or hour that requests or SLIs cover, or None."""
+
+
+def open_warehouse(url: str) -> Warehouse:
+    """Return the warehouse at an address; it need not exist yet.
+
+    Args:
+        url: ``duckdb:///path/to/folder`` or ``bigquery://project/dataset``.
+
+    Raises:
+        SettingsError: the address is of neither kind.
+    """
+    kind, path = urlsplit(url).scheme, url.partition("://")[2]
+    if path.strip("/") or path == "/":
+        if kind == "duckdb":
+            from fleetslo.warehouse.duckdb import DuckDBWarehouse
+
+            return DuckDBWarehouse(url)
+        if kind == "bigquery":
+            from fleetslo.warehouse.bigquery import BigQueryWarehouse
+
+            return BigQueryWarehouse(url)
+    raise SettingsError(
+        f"{url!r} is not the address of a warehouse; "
+        "write duckdb:///path/to/folder or bigquery://project/dataset"
+    )

@@ -1,0 +1,179 @@
+"""Where an embedded warehouse keeps its rows: Parquet files, one folder per table and day.
+
+::
+
+    <folder>/fleetslo-warehouse.json                  what the folder remembers
+    <folder>/requests/day=2026-10-31/part-0.parquet   one file per UTC day
+    <folder>/services/part-0.parquet                  tables without a partition
+
+A partition is one file, replaced by one rename: a reader sees all of the old or all of the new.
+Rows are sorted by cluster, then grain, so that the row groups of one service are found without
+reading the others.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fleetslo.errors import OutputError, WarehouseError
+from fleetslo.warehouse.contracts import Contract
+
+FORMAT = 1
+META_FILE = "fleetslo-warehouse.json"
+PART = "part-0.parquet"
+
+# About as many rows as one service writes in a day: a question about a service reads few groups.
+ROW_GROUP_ROWS = 50_000
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a refused or failed write into an OutputError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot write: {error.strerror or error}; "
+            "choose a folder that can be written, or free the disk"
+        ) from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader finds the old text or the new, never a part of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+class Layout:
+    """The files of one embedded warehouse, by table and day."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def exists(self) -> bool:
+        """Return whether there is a warehouse in the folder."""
+        return self.meta_file.is_file()
+
+    @property
+    def meta_file(self) -> Path:
+        """The JSON file with what the folder remembers."""
+        return self.folder / META_FILE
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the folder remembers.
+
+        ``format``; ``contracts``, the version of each table; ``loads``, the files that were
+        loaded; ``steps``, the services whose source is coarser than its table; ``rolled``, what
+        the rollups note for themselves.
+
+        Raises:
+            WarehouseError: the file is damaged.
+        """
+        empty = {"format": FORMAT, "contracts": {}, "loads": [], "steps": {}, "rolled": {}}
+        if not self.exists():
+            return empty
+        try:
+            return empty | dict(json.loads(self.meta_file.read_text(encoding="utf-8")))
+        except (ValueError, OSError) as error:
+            raise WarehouseError(
+                f"{self.meta_file}: cannot be read ({error}); restore it from a copy, "
+                "or make the warehouse again"
+            ) from None
+
+    def update_meta(self, changes: Mapping[str, Any]) -> None:
+        """Replace top-level entries of ``meta`` in one step.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        with writing(self.meta_file):
+            text = json.dumps(self.meta | dict(changes), indent=1, sort_keys=True)
+            write_whole(self.meta_file, text + "\n")
+
+    def partition(self, table: str, day: date | None) -> Path:
+        """Return the folder of a table's day, or of a whole table that has no partition."""
+        return self.folder / table / f"day={day.isoformat()}" if day else self.folder / table
+
+    def days(self, table: str) -> list[date]:
+        """Return the days that a table holds rows of, oldest first; [] without a partition."""
+        folders = (self.folder / table).glob("day=*")
+        days = [
+            date.fromisoformat(path.name.removeprefix("day="))
+            for path in folders
+            if next(path.glob("part-*.parquet"), None)
+        ]
+        return sorted(days)
+
+    def files(
+        self, table: str, start: datetime | None = None, end: datetime | None = None
+    ) -> list[Path]:
+        """Return the files of a table that may hold rows in ``[start, end)``, oldest first.
+
+        A table without a partition has the same files for every stretch of time.
+        """
+        found = sorted((self.folder / table).glob("part-*.parquet"))
+        for day in self.days(table):
+            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            if end is not None and midnight >= end:
+                continue
+            if start is not None and midnight + timedelta(days=1) <= start:
+                continue
+            found.extend(sorted(self.partition(table, day).glob("part-*.parquet")))
+        return found
+
+    def fingerprint(self, table: str, day: date | None) -> str | None:
+        """Return a text that changes when the rows of a day are written anew, or None."""
+        parts = [path.stat() for path in sorted(self.partition(table, day).glob("part-*.parquet"))]
+        return ",".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in parts) or None
+
+    def steps(self, start: datetime, end: datetime) -> dict[str, timedelta]:
+        """Return the services whose source reports less than once a minute in ``[start, end)``.
+
+        Such a source covers every minute of a step with one row at its first minute.
+        """
+        found: dict[str, timedelta] = {}
+        for service, stretches in self.meta["steps"].items():
+            for first, last, step_s in stretches:
+                if datetime.fromisoformat(first) < end and datetime.fromisoformat(last) > start:
+                    step = timedelta(seconds=step_s)
+                    found[service] = max(step, found.get(service, step))
+        return found
+
+    def write_day(self, contract: Contract, day: date | None, frame: pl.DataFrame) -> None:
+        """Replace the rows of one partition in one step; no rows remove it.
+
+        Args:
+            contract: the table's contract; the frame is cast to it and sorted.
+            day: the UTC day, or None for a table without a partition.
+            frame: all rows of that day.
+
+        Raises:
+            ContractError: the frame does not have the contract's columns.
+            OutputError: the folder cannot be written.
+        """
+        rows = contract.cast(frame).sort(contract.order)
+        folder = self.partition(contract.table, day)
+        with writing(folder):
+            kept: list[str] = []
+            if rows.height:
+                folder.mkdir(parents=True, exist_ok=True)
+                temporary = folder / f".{PART}.{os.getpid()}"
+                rows.write_parquet(
+                    temporary, compression="zstd", row_group_size=ROW_GROUP_ROWS, statistics=True
+                )
+                temporary.replace(folder / PART)
+                kept = [PART]
+            for path in folder.glob("part-*.parquet"):
+                if path.name not in kept:
+                    path.unlink()
