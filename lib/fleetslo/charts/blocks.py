@@ -10,6 +10,7 @@ A page is named ``page:fleet_overview`` or ``page:service_slo/checkout`` (notebo
 name of the service); the site makes a link of it, or plain text where there is no such page.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -60,15 +61,13 @@ class Block:
 
     def _ipython_display_(self) -> None:
         """Show the block: payload for the site, HTML for JupyterLab, text for a terminal."""
-        from IPython.display import publish_display_data
-
-        from fleetslo.charts import markup
+        from fleetslo.charts import lab
 
         payload = self.payload()
-        publish_display_data(
+        _publish(
             {
                 MIMETYPE: payload,
-                "text/html": markup.lab(payload),
+                "text/html": lab.block(payload),
                 "text/plain": self.text(),
             }
         )
@@ -267,23 +266,19 @@ class Chart(Block):
 
     def _ipython_display_(self) -> None:
         """Show title, figure and numbers; the middle output alone is what the site reads."""
-        from IPython.display import publish_display_data
-
-        from fleetslo.charts import markup
+        from fleetslo.charts import lab
 
         payload = self.payload()
-        before, after = markup.lab_chart(payload)
-        publish_display_data(
-            {"text/html": before, "text/plain": self.title}, metadata=dict(LAB_ONLY)
-        )
-        publish_display_data(
+        before, after = lab.chart(payload)
+        _publish({"text/html": before, "text/plain": self.title}, LAB_ONLY)
+        _publish(
             {
                 MIMETYPE: payload,
-                PLOTLY_MIMETYPE: self.figure.to_plotly_json(),
+                PLOTLY_MIMETYPE: json.loads(self.figure.to_json()),
                 "text/plain": self.text(),
             }
         )
-        publish_display_data({"text/html": after, "text/plain": self.says}, metadata=dict(LAB_ONLY))
+        _publish({"text/html": after, "text/plain": self.says}, LAB_ONLY)
 
 
 @dataclass(frozen=True)
@@ -388,6 +383,13 @@ class Sources(Block):
             f"{row.get('name')}: complete until {words.moment(row.get('complete_until'))}"
             for row in tables.rows_of(self.rows)
         )
+
+
+def _publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
+    """Hand one output to the front end."""
+    from IPython.display import publish_display_data
+
+    publish_display_data(dict(data), metadata=dict(metadata or {}))  # type: ignore[no-untyped-call]
 
 
 def _known_verdict(verdict: str | None) -> None:

@@ -133,7 +133,9 @@ def _column_of(name: str, dtype: pl.DataType) -> Col:
 
 def rows_of(rows: pl.DataFrame | Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return rows as dictionaries, whatever they came as."""
-    return rows.to_dicts() if isinstance(rows, pl.DataFrame) else list(rows)
+    if isinstance(rows, pl.DataFrame):
+        return list(rows.iter_rows(named=True))
+    return list(rows)
 
 
 def table_payload(
