@@ -332,7 +332,7 @@ class Table(Block):
             "empty": self.empty,
             "width": self.width,
             "most": self.most,
-            "table": tables.table_payload(self.columns, self.rows),
+            "table": tables.table_payload(self.columns, self.rows, self.sort),
             "made": self.made.payload() if self.made else None,
         }
 

@@ -53,6 +53,8 @@ _ENDINGS: tuple[tuple[tuple[str, ...], Kind, Format], ...] = (
     (("burn", "burn_rate"), "number", "burn"),
 )
 _LATENCIES = ("p50", "p75", "p90", "p95", "p99", "p999")
+VERDICT_ORDER = {"missed": 0, "at_risk": 1, "unjudged": 2, "met": 3}
+"""Verdicts as they are sorted: what needs somebody comes first."""
 SPARK_STEPS = 31
 """Heights a bar of a sparkline may have; it is 22 px tall."""
 
@@ -138,15 +140,41 @@ def rows_of(rows: pl.DataFrame | Sequence[Mapping[str, Any]]) -> list[Mapping[st
     return list(rows)
 
 
+def sorted_rows(
+    rows: Sequence[Mapping[str, Any]], key: str, downwards: bool
+) -> list[Mapping[str, Any]]:
+    """Return rows in the order of a column; rows without a value come last either way."""
+
+    def rank(row: Mapping[str, Any]) -> Any:
+        value = row[key]
+        if isinstance(value, list):
+            return math.fsum(_known(value))
+        return VERDICT_ORDER.get(value, value) if isinstance(value, str) else value
+
+    known = [row for row in rows if plain(row[key]) is not None]
+    return sorted(known, key=rank, reverse=downwards) + [
+        row for row in rows if plain(row[key]) is None
+    ]
+
+
 def table_payload(
-    columns: Sequence[Col], rows: pl.DataFrame | Sequence[Mapping[str, Any]]
+    columns: Sequence[Col],
+    rows: pl.DataFrame | Sequence[Mapping[str, Any]],
+    sort: tuple[str, bool] | None = None,
 ) -> dict[str, Any]:
     """Return ``columns`` (each with ``values`` and perhaps ``texts``) and ``count`` of the rows.
+
+    Args:
+        columns: what is shown.
+        rows: a frame or dictionaries.
+        sort: key of the column to sort by, and whether downwards.
 
     Raises:
         KeyError: a column's key is not in the rows; the message names both.
     """
     listed = rows_of(rows)
+    if sort is not None and listed:
+        listed = sorted_rows(listed, *sort)
     if not any(column.head for column in columns) and columns:
         named = columns[0].key
     else:
