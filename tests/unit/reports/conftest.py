@@ -1,0 +1,33 @@
+"""A project folder of its own for each test, with small notebooks written into it."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+
+class Project:
+    """A project folder that is the current one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "fleetslo.toml").write_text("")
+
+    def notebook(self, name, parameters, *cells, title="# A notebook"):
+        """Write a notebook of a title, a parameters cell unless None, and code cells."""
+        path = self.folder / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        declared = []
+        if parameters is not None:
+            declared = [new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+        code = [new_code_cell(text) for text in cells]
+        document = new_notebook(cells=[new_markdown_cell(title), *declared, *code])
+        nbformat.write(document, path)
+        return path
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)

@@ -1,0 +1,151 @@
+"""The schedule is read and planned in full before anything runs."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from fleetslo.errors import (
+    NotebookError,
+    ParameterError,
+    PeriodError,
+    SettingsError,
+    UnknownNotebook,
+    UnknownParameter,
+)
+from fleetslo.reports.schedule import Entry, plan_jobs, read_schedule
+
+SERVICE = 'service: str = "a"\nperiod: str = "28d"\nas_of: str = "2026-11-01"\ntop: int = 5\n'
+FLEET = 'period: str = "28d"\nas_of: str = "2026-11-01"\n'
+
+
+@pytest.fixture
+def schedule(project):
+    project.notebook("reports/one", SERVICE)
+    project.notebook("reports/all", FLEET)
+
+    def write(text):
+        path = project.folder / "notebooks" / "schedule.yaml"
+        path.write_text(text)
+        return read_schedule()
+
+    return write
+
+
+ENTRIES = """\
+reports:
+  - notebook: reports/all
+    every: month
+    period: 2026-10
+  - notebook: reports/one
+    for_each: service
+    period: 28d
+    parameters: {top: 3}
+"""
+
+
+def test_entries_are_read_with_defaults(schedule):
+    first, second = schedule(ENTRIES)
+    assert (first.notebook, first.every, first.for_each) == ("reports/all", "month", None)
+    assert (first.period, first.page, first.parameters) == ("2026-10", "all", {})
+    assert (second.every, second.for_each, second.page) == ("week", "service", "one")
+    assert second.parameters == {"top": 3}
+
+
+def test_the_packaged_schedule_makes_the_overview_and_a_page_per_service():
+    overview, service = read_schedule()
+    assert (overview.notebook, overview.for_each) == ("reports/fleet_overview", None)
+    assert (service.notebook, service.for_each) == ("reports/service_slo", "service")
+    assert {overview.every, service.every} == {"week"}
+    assert {overview.period, service.period} == {"28d"}
+
+
+def test_a_plan_has_a_job_per_page(schedule):
+    jobs = plan_jobs(schedule(ENTRIES), as_of="2026-11-01", services=["b", "<x>", "b"])
+    assert [job.page for job in jobs] == ["all", "one/b", "one/<x>"]
+    overview, plain, hostile = jobs
+    assert overview.path == "2026-10-01_2026-11-01/all.html"
+    assert overview.parameters == {"period": "2026-10", "as_of": "2026-11-01"}
+    # 28 days before 1 November is 4 October.
+    assert plain.path == "2026-10-04_2026-11-01/one/b.html"
+    assert plain.period == "2026-10-04/2026-11-01"
+    assert plain.parameters == {
+        "period": "28d", "as_of": "2026-11-01", "top": 3, "service": "b",
+    }  # fmt: skip
+    assert hostile.parameters["service"] == "<x>"
+    assert "<" not in hostile.path
+
+
+@pytest.mark.parametrize(
+    ("as_of", "text"),
+    [
+        (date(2026, 11, 1), "2026-11-01"),
+        ("2026-11-01T06:00Z", "2026-11-01T06:00:00Z"),
+        (datetime(2026, 11, 1, tzinfo=UTC), "2026-11-01"),
+    ],
+)
+def test_the_end_is_passed_on_as_text(schedule, as_of, text):
+    jobs = plan_jobs(schedule(ENTRIES), as_of=as_of, services=["b"])
+    assert {job.as_of for job in jobs} == {text}
+    assert jobs[1].parameters["as_of"] == text
+
+
+def test_a_plan_can_be_narrowed(schedule):
+    entries = schedule(ENTRIES)
+
+    def pages(**narrow):
+        jobs = plan_jobs(entries, as_of="2026-11-01", services=["b", "c"], **narrow)
+        return [job.page for job in jobs]
+
+    assert pages(every="month") == ["all"]
+    assert pages(every="day") == []
+    assert pages(only=["one"]) == pages(only=["reports/one"]) == ["one/b", "one/c"]
+    assert pages(only=["one/c", "all"]) == ["all", "one/c"]
+    with pytest.raises(UnknownNotebook, match=r"makes no report 'one/d'.*It makes: all, one"):
+        pages(only=["one/d"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("reports: [", "not valid YAML"),
+        ("- a", "write 'reports:' and a list"),
+        ("reports: []", "write 'reports:' and a list"),
+        ("reports: [5]", "report 1: it names no notebook"),
+        ("reports:\n- {notebook: reports/all, evry: week}", r"report 1 \(reports/all\): there is no key 'evry'. Did you mean 'every'"),
+        ("reports:\n- {notebook: reports/all, every: hour}", "'every' is 'hour'; write one of day, week, month"),
+        ("reports:\n- {notebook: reports/all, for_each: squad}", "'for_each' is 'squad'; write service"),
+        ("reports:\n- {notebook: reports/all, parameters: 5}", "'parameters' is 5"),
+        ("reports:\n- {notebook: reports/all, page: a/b}", "'page' is 'a/b'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_schedule_is_refused(schedule, text, says):
+    with pytest.raises(SettingsError, match=f"schedule.yaml: .*{says}"):
+        schedule(text)
+
+
+def test_a_missing_schedule_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"no schedule at .*nowhere.yaml"):
+        read_schedule(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "says"),
+    [
+        ("{notebook: reports/nil}", UnknownNotebook, "no notebook 'reports/nil'"),
+        ("{notebook: reports/one, parameters: {tpo: 3}}", UnknownParameter, "Did you mean 'top'"),
+        ("{notebook: reports/one, parameters: {top: x}}", ParameterError, "'top' is 'x'"),
+        ("{notebook: reports/all, period: soon}", PeriodError, "'soon' is not a period"),
+        ("{notebook: reports/all, for_each: service}", NotebookError, "has no parameter 'service'"),
+    ],
+)
+def test_a_report_that_cannot_run_is_refused_with_its_place(schedule, row, error, says):
+    entries = schedule(f"reports:\n- {row}")
+    with pytest.raises(error, match=f"schedule.yaml: report 1 .*{says}"):
+        plan_jobs(entries, as_of="2026-11-01", services=["b"])
+
+
+def test_two_reports_cannot_share_a_page(project):
+    project.notebook("reports/all", FLEET)
+    twice = [Entry("reports/all", "week", None, "28d", "all", source="here")] * 2
+    with pytest.raises(SettingsError, match="here: the page all is made by another report already"):
+        plan_jobs(twice, as_of="2026-11-01", services=[])
