@@ -36,7 +36,9 @@ def _root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=lambda wanted: _version(wanted=wanted), is_eager=True,
+            "--version",
+            callback=lambda wanted: _version(wanted=wanted),
+            is_eager=True,
             help="Show the version.",
         ),
     ] = False,
@@ -65,7 +67,7 @@ def run(arguments: list[str]) -> int:
             raise
         complain("stopped; nothing was published")
         return Cancelled.exit_code
-    except typer._click.exceptions.ClickException as error:  # noqa: SLF001
+    except typer._click.exceptions.ClickException as error:
         complain(f"{error.format_message()} See 'fleetslo --help'.")
         return UsageError.exit_code
     except BrokenPipeError:

@@ -9,6 +9,7 @@ import polars as pl
 
 from fleetslo import resources
 from fleetslo.errors import NoData, PeriodError, UnknownService, WarehouseEmpty, nearest
+from fleetslo.overview import Overview
 from fleetslo.periods import Period, instant
 from fleetslo.reliability.judging import ALERT_MINUTES, ALERT_REACH, judged
 from fleetslo.reliability.objectives import Objective, read_objectives, resolve
@@ -131,7 +132,8 @@ class Fleet:
         seen = (self.query(name, period=period) for name in ("fleet/seen", "delivery/deployments"))
         if all(frame.is_empty() for frame in seen):
             raise NoData(
-                f"nothing was recorded in {period}; the newest day of data is {self.last_day:%Y-%m-%d}"
+                f"nothing was recorded in {period}; the newest whole day of data ends on "
+                f"{self.last_day:%Y-%m-%d}"
             )
         return period
 
@@ -202,6 +204,10 @@ class Fleet:
         if about.is_empty():
             raise UnknownService(_no_service(name, known["service"].to_list(), period))
         return ServiceView(self, period, about.row(0, named=True))
+
+    def overview(self, period: Period) -> Overview:
+        """Return the whole fleet's data over a period, each part fetched when it is first used."""
+        return Overview(self, period)
 
     def rollup(self, progress: Progress | None = None) -> RollupReport:
         """Bring hours, days and ``slo_minutes`` up to date with what was loaded."""

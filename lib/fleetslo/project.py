@@ -23,15 +23,15 @@ _NOTEBOOKS = """\
 # Notebooks
 
 A notebook here hides the packaged one of the same name (reports/service_slo.ipynb, say), and
-schedule.yaml here replaces the packaged schedule. Upgrading fleetslo touches nothing in this folder.
+schedule.yaml here replaces the packaged schedule. Upgrading fleetslo touches nothing here.
 """
 
 _QUERIES = """\
 # Queries and objectives
 
 NAME.sql with NAME.yaml beside it answers a question; a file here hides the packaged one of the
-same name. OpenSLO v1 documents in objectives/ join the packaged ones and hide those of the same file name.
-Check them with 'fleetslo objectives check'.
+same name. OpenSLO v1 documents in objectives/ join the packaged ones, and hide those of the
+same file name. Check them with 'fleetslo objectives check'.
 """
 
 _OBJECTIVE = """\

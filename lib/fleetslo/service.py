@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fleetslo.charts.service import NO_OBJECTIVE, ordered
 from fleetslo.periods import Period
 from fleetslo.reliability.judging import worst
+from fleetslo.reliability.latency import quantile_frame
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
@@ -48,6 +50,18 @@ class ServiceView:
         """The worst judged verdict of its objectives; None when it has no objectives."""
         return worst(self.judgements["verdict"].to_list())
 
+    @property
+    def tightest(self) -> dict[str, Any]:
+        """The judgement that needs attention most; one without counts when it has no objective."""
+        return ordered(self.judgements)[0] if self.judgements.height else dict(NO_OBJECTIVE)
+
+    @property
+    def threshold(self) -> dict[str, Any]:
+        """``within_s`` and ``target`` of its first latency objective; both None without one."""
+        found = self.judgements.filter(pl.col("kind") == "latency").sort("objective")
+        row = found.row(0, named=True) if found.height else {"within_s": None, "target": None}
+        return {"within_s": row["within_s"], "target": row["target"]}
+
     @cached_property
     def minutes(self) -> pl.DataFrame:
         """Good and valid counts per objective and minute, over the longest window."""
@@ -79,3 +93,19 @@ class ServiceView:
     def incidents(self) -> pl.DataFrame:
         """Incidents that overlap the period."""
         return self._query("oncall/incidents")
+
+    @cached_property
+    def freshness(self) -> pl.DataFrame:
+        """How far each table reaches for this service."""
+        return self._query("fleet/freshness")
+
+    @cached_property
+    def quantiles(self) -> dict[str, Any]:
+        """``p50_s, p95_s, p99_s`` of all its requests of the period; empty without a duration."""
+        found = quantile_frame(self.endpoints, ["service"], [0.5, 0.95, 0.99])
+        return found.row(0, named=True) if found.height else {}
+
+    @property
+    def lab(self) -> str:
+        """A line that opens this service and period in JupyterLab's latency notebook."""
+        return f'service, period = "{self.name}", "{self.period}"'

@@ -67,7 +67,7 @@ def _plain(value: object) -> str:
 
 
 def write_frame(frame: "pl.DataFrame", form: str, path: Path | None) -> str:
-    """Write a frame as ``table``, ``csv``, ``json`` or ``parquet``; return text if no path is given.
+    """Write a frame as ``table``, ``csv``, ``json`` or ``parquet``; return it where it is text.
 
     Raises:
         OutputError: the file cannot be written.

@@ -154,7 +154,7 @@ def _tick(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for one in group[:6]:
         outcome = str(one.get("outcome") or "").replace("_", " ")
         ending = f" · {outcome}" if outcome and outcome != "succeeded" else ""
-        lines.append(_plain(f"{one['service']} {one['version']}{ending}"))
+        lines.append(plotly_text(f"{one['service']} {one['version']}{ending}"))
     if len(group) > 6:
         lines.append(f"and {len(group) - 6} more")
     hurt = any(one.get("outcome") in ("failed", "rolled_back") for one in group)
@@ -164,7 +164,7 @@ def _tick(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"at": at, "hurt": hurt, "says": says}
 
 
-def _plain(text: str) -> str:
+def plotly_text(text: str) -> str:
     """Return text that Plotly shows as it is; it reads a little HTML in labels."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -181,7 +181,7 @@ def _label_incidents(
     chosen = sorted(incidents, key=length, reverse=True)[:_MOST_LABELS]
     used: list[float] = []  # how far right each row is taken, in pixels
     for one in sorted(chosen, key=lambda item: item["started_at"]):
-        text = _plain(_short(f"{one['incident_id']} · {words.duration(length(one))}"))
+        text = plotly_text(_short(f"{one['incident_id']} · {words.duration(length(one))}"))
         width = len(text) * _CHARACTER_PX
         left = max((one["started_at"] - start).total_seconds(), 0) / total * _PLOT_PX
         to_left = left + width > _PLOT_PX
@@ -214,9 +214,9 @@ def _short(text: str, most: int = 40) -> str:
 
 def _incident_says(one: Mapping[str, Any]) -> str:
     when = words.span(one["started_at"], one["resolved_at"])
-    where = f"<br>{_plain(str(one['service']))}" if one.get("service") else ""
-    title = _plain(_short(str(one.get("title") or ""), 80))
-    return f"<b>{_plain(str(one['incident_id']))}</b> · {when}<br>{title}{where}"
+    where = f"<br>{plotly_text(str(one['service']))}" if one.get("service") else ""
+    title = plotly_text(_short(str(one.get("title") or ""), 80))
+    return f"<b>{plotly_text(str(one['incident_id']))}</b> · {when}<br>{title}{where}"
 
 
 def _add_strip(

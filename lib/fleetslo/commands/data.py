@@ -51,7 +51,8 @@ def demo(
 
 def query(
     name: Annotated[
-        str | None, typer.Argument(help="a question under queries/, such as slo/days; none lists them")
+        str | None,
+        typer.Argument(help="a question under queries/, such as slo/days; none lists them"),
     ] = None,
     period: Annotated[
         str, typer.Option(help="28d, 2026-10, 2026-W44 or 2026-10-01/2026-11-01")
@@ -97,7 +98,9 @@ def query(
 def _list_queries() -> None:
     from fleetslo.warehouse.queries import list_queries, read_query
 
-    table(["question", "what it answers"], [(name, read_query(name).says) for name in list_queries()])
+    table(
+        ["question", "what it answers"], [(name, read_query(name).says) for name in list_queries()]
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -18,7 +18,8 @@ def report(
         typer.Option("-p", metavar="NAME=VALUE", help="a parameter of the notebook"),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="the page; default: under .fleetslo/reports")
+        Path | None,
+        typer.Option("--output", "-o", help="the page; default: under .fleetslo/reports"),
     ] = None,
     standalone: Annotated[
         bool, typer.Option("--standalone", help="one self-contained file, to send to somebody")
@@ -44,8 +45,12 @@ def report(
 
     with progress() as show:
         page = one_report(
-            notebook, pairs(parameter or []), output, standalone=standalone,
-            warehouse=warehouse, progress=show,
+            notebook,
+            pairs(parameter or []),
+            output,
+            standalone=standalone,
+            warehouse=warehouse,
+            progress=show,
         )
     say(str(page))
 
@@ -64,9 +69,7 @@ def run(
     from fleetslo.publishing import run_schedule
 
     with progress() as show:
-        outcome = run_schedule(
-            as_of, only or [], jobs=jobs, warehouse=warehouse, progress=show
-        )
+        outcome = run_schedule(as_of, only or [], jobs=jobs, warehouse=warehouse, progress=show)
     say(f"{outcome.pages} pages in {outcome.seconds:.0f} s")
     say(f"open {outcome.index}")
 

@@ -25,7 +25,7 @@ def say(message: str = "") -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Give a callback ``(what, done, total)`` that draws a bar on a terminal, plain lines elsewhere.
+    """Give a callback ``(what, done, total)`` that draws a bar, or plain lines off a terminal.
 
     The bar goes to standard error, so that a pipe gets the answer alone.
     """

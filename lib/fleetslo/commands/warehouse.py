@@ -12,7 +12,9 @@ app = typer.Typer(help="The stored data: make it, fill it, check it.", no_args_i
 
 Address = Annotated[
     str | None,
-    typer.Option("--warehouse", metavar="URL", help="duckdb:///folder or bigquery://project/dataset"),
+    typer.Option(
+        "--warehouse", metavar="URL", help="duckdb:///folder or bigquery://project/dataset"
+    ),
 ]
 
 

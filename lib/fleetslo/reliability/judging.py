@@ -55,8 +55,8 @@ def judged(
         totals: for each length of window, rows of ``service, objective, definition, good_count,
             valid_count, uncertain_count, covered_minutes``; several rows of an objective add up.
             Rows counted under another definition than the objective's are left out.
-        recent: rows of ``service, objective, window_minutes, good_count, valid_count`` over the
-            last minutes of the period.
+        recent: rows of ``service, objective, window_minutes, good_count, uncertain_count,
+            valid_count`` over the last minutes of the period.
         coverage_minimum: share of covered minutes under which nothing is judged.
         at_risk_budget_left: share of budget left at which Met becomes At risk.
         least_bad: bad requests a window needs before an alert fires.
@@ -68,7 +68,8 @@ def judged(
     counts = {window: _by_objective(frame) for window, frame in totals.items()}
     windows = {
         (row["service"], row["objective"], row["window_minutes"]): (
-            row["valid_count"] - row["good_count"] - row["uncertain_count"],
+            row["good_count"],
+            row["uncertain_count"],
             row["valid_count"],
         )
         for row in recent.iter_rows(named=True)
@@ -79,9 +80,11 @@ def judged(
         good, valid, uncertain, minutes = counts[objective.window].get(
             (*key, objective.selector.definition), (0, 0, 0, 0)
         )
-        last = {m: windows.get((*key, m), (0, 0)) for m in ALERT_MINUTES}
+        last = {m: windows.get((*key, m), (0, 0, 0)) for m in ALERT_MINUTES}
+        # Nobody is woken for requests that may have been good.
+        certain = {m: (valid - good - maybe, valid) for m, (good, maybe, valid) in last.items()}
         alerts = firing(
-            last, objective.target, alert_windows(objective.window), least_bad=least_bad
+            certain, objective.target, alert_windows(objective.window), least_bad=least_bad
         )
         page_firing = any(alert.severity == "page" for alert in alerts)
         judgement = judge(
@@ -104,8 +107,8 @@ def judged(
                 "window_days": objective.window / timedelta(days=1),
                 "within_s": objective.selector.within_s,
                 **asdict(judgement),
-                "burn_1h": burn_rate(last[60][1] - last[60][0], last[60][1], objective.target),
-                "burn_6h": burn_rate(last[360][1] - last[360][0], last[360][1], objective.target),
+                "burn_1h": burn_rate(last[60][0], last[60][2], objective.target),
+                "burn_6h": burn_rate(last[360][0], last[360][2], objective.target),
                 "alerts": ", ".join(_spoken(alert) for alert in alerts),
                 "page_firing": page_firing,
             }

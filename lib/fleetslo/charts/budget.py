@@ -1,0 +1,236 @@
+"""How an objective's budget was spent: what is left over time, how fast it burned, in what."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+
+from fleetslo.charts import theme, words
+from fleetslo.charts.blocks import Chart, Col, Made, Table
+from fleetslo.periods import Period
+from fleetslo.reliability.history import (
+    burn_by_hour,
+    hourly,
+    inside_incidents,
+    spent_over_time,
+    worst_stretch,
+)
+
+_AFTERNOON = timedelta(hours=6)
+_NOTABLE = 0.2  # a stretch of hours is named when it took this share of all that was bad
+_PAGE_BURN = 14.4  # SRE Workbook, table 5-8, for 30 days; scaled below
+
+
+def budget_left(
+    minutes: pl.DataFrame,
+    judgement: Mapping[str, Any],
+    period: Period,
+    deployments: pl.DataFrame,
+    incidents: pl.DataFrame,
+) -> Chart:
+    """Return what was left of an objective's budget, hour by hour over its window.
+
+    Args:
+        minutes: ``slo/minutes`` of one service.
+        judgement: a row of ``Fleet.judgements``.
+        period: its end is the window's end.
+        deployments: ``delivery/deployments`` of the service.
+        incidents: ``oncall/incidents`` of the service.
+    """
+    window = timedelta(days=judgement["window_days"])
+    start, end = period.end - window, period.end
+    hours = hourly(minutes, judgement["objective"], start, end)
+    left = spent_over_time(hours, judgement["budget_count"] or 0.0)
+    drawn = theme.floats(left["budget_left"])
+    fig = theme.figure(
+        go.Scatter(
+            x=[_stamp(start), _stamp(end)], y=[1, 0], mode="lines", name="Even spending",
+            line={"color": theme.GREY, "width": 1, "dash": "3px,3px"}, hoverinfo="skip",
+        ),
+        go.Scatter(
+            **theme.regular(start + timedelta(hours=1), timedelta(hours=1)), y=drawn, mode="lines",
+            name="Budget left", line={"color": theme.BLUE},
+            hovertemplate="%{y:.1%}<extra>Budget left</extra>",
+        ),
+        height=300,
+        y_format=".0%",
+    )  # fmt: skip
+    lowest = left["budget_left"].min()
+    fig.update_yaxes(range=[min(0.0, float(lowest or 0)) * 1.05 - 0.02, 1.04])  # type: ignore[arg-type]
+    if lowest is not None and float(lowest) < 0:  # type: ignore[arg-type]
+        theme.level(fig, 0.0, "all spent")
+    theme.mark_time(fig, deployments, incidents, start=start, end=end)
+    days = (
+        left.group_by(pl.col("hour").dt.date().alias("day"), maintain_order=True)
+        .agg(pl.col("valid_count", "bad_count").sum(), pl.col("budget_left").last())
+        .select("day", "valid_count", "bad_count", "budget_left")
+    )
+    return Chart(
+        title=_left_title(left, judgement),
+        says=f"{judgement['label']}: budget left over the {words.window(window)} that are judged, "
+        "with deployments (ticks) and incidents (bands). Dashed: even spending.",
+        figure=fig,
+        numbers=days,
+        made=_made(judgement),
+    )
+
+
+def _left_title(left: pl.DataFrame, judgement: Mapping[str, Any]) -> str:
+    label = judgement["label"]
+    remaining = judgement["budget_left"]
+    if judgement["valid_count"] == 0:
+        return f"{label}: no requests, so nothing was spent"
+    if judgement["verdict"] == "unjudged":
+        return f"{label} cannot be judged yet: {judgement['reason']}"
+    if remaining is None:
+        return f"{label}: there is no budget to speak of"
+    gone = left.filter(pl.col("budget_left") <= 0)
+    stretch = worst_stretch(left, _AFTERNOON)
+    spent = words.share(judgement["budget_spent"])
+    if stretch and stretch[1] >= _NOTABLE and (judgement["budget_spent"] or 0) >= 0.1:
+        took = words.share(stretch[1] * (judgement["budget_spent"] or 0))
+        when = words.moment(stretch[0])
+        if not gone.is_empty():
+            return (
+                f"{label} ran out of budget on {words.day(gone['hour'][0])}; "
+                f"six hours from {when} took {took}"
+            )
+        return f"Six hours from {when} took {took} of the {label.lower()} budget"
+    if not gone.is_empty():
+        return f"{label} ran out of budget on {words.day(gone['hour'][0])}, little by little"
+    return f"{label} spent {spent} of its budget, evenly"
+
+
+def burn(
+    minutes: pl.DataFrame,
+    judgement: Mapping[str, Any],
+    period: Period,
+    deployments: pl.DataFrame,
+    incidents: pl.DataFrame,
+) -> Chart:
+    """Return how fast an objective's budget burned, hour by hour over the period.
+
+    Arguments as for ``budget_left``. 1 × spends exactly the budget over the window.
+    """
+    hours = hourly(minutes, judgement["objective"], period.start, period.end)
+    burned = burn_by_hour(hours, judgement["target"])
+    fig = theme.figure(
+        go.Bar(
+            **theme.regular(period.start, timedelta(hours=1)), y=theme.floats(burned["burn"]),
+            name="Burn rate", marker={"color": theme.BLUE}, offset=0,
+            hovertemplate="%{y:.2~f} ×<extra>Burn rate</extra>",
+        ),
+        height=220,
+    )  # fmt: skip
+    factor = _PAGE_BURN * judgement["window_days"] / 30
+    peak = float(burned["burn"].max() or 0)  # type: ignore[arg-type]
+    theme.level(fig, 1.0, "1 ×: lasts exactly the window")
+    if peak > factor / 3:
+        theme.level(fig, factor, f"{factor:.4g} ×: page")
+    fig.update_yaxes(range=[0, max(peak * 1.08, 1.6)], ticksuffix=" ×")
+    fig.update_layout(bargap=0)
+    theme.mark_time(fig, deployments, incidents, start=period.start, end=period.end)
+    over = int((burned["burn"].fill_null(0) > 1).sum())
+    if peak > 1:
+        at = burned.sort("burn", descending=True, nulls_last=True)["hour"][0]
+        noun = words.plural(over, "hour")
+        title = (
+            f"{judgement['label']} burned at up to {words.burn(peak)} on {words.moment(at)}; "
+            f"{noun} of {burned.height:,} were over 1 ×"
+        )
+    else:
+        title = f"{judgement['label']} never burned faster than its budget allows"
+    worst = (
+        burned.filter(pl.col("burn").is_not_null())
+        .sort("burn", descending=True)
+        .select("hour", "valid_count", "bad_count", "burn")
+        .head(48)
+    )
+    return Chart(
+        title=title,
+        says="Burn rate of each hour: the bad share over the share the target allows. "
+        "The numbers are the 48 worst hours.",
+        figure=fig,
+        numbers=worst,
+        made=Made(
+            "burn rate = (bad ÷ valid) ÷ (1 − target)",
+            {"Target": judgement["target"], "Hours over 1 ×": over},
+            ["slo/minutes"],
+        ),
+    )
+
+
+def _made(judgement: Mapping[str, Any]) -> Made:
+    return Made(
+        "budget = (1 − target) × valid; spent = bad ÷ budget; left = 1 − spent",
+        {
+            "Valid requests": judgement["valid_count"],
+            "Good for certain": judgement["good_count"],
+            "Uncertain (inside the bucket that the threshold cuts)": judgement["uncertain_count"],
+            "Bad": judgement["bad_count"],
+            "Target": judgement["target"],
+            "Budget, in requests": judgement["budget_count"],
+        },
+        ["slo/days", "slo/minutes"],
+    )
+
+
+def spent_in_incidents(
+    minutes: pl.DataFrame, judgement: Mapping[str, Any], incidents: pl.DataFrame
+) -> Table:
+    """Return what was bad inside each incident and outside all; the shares add up to all of it."""
+    rows = inside_incidents(minutes, judgement["objective"], incidents)
+    total = int(rows["bad_count"].sum())
+    titles = {row["incident_id"]: row["title"] for row in incidents.iter_rows(named=True)}
+    budget = judgement["budget_count"] or 0
+    listed = [
+        {
+            "cause": _cause(row["incident_ids"], titles),
+            "bad_count": row["bad_count"],
+            "share": row["bad_count"] / total if total else None,
+            "budget": row["bad_count"] / budget if budget else None,
+        }
+        for row in rows.iter_rows(named=True)
+        if row["bad_count"]
+    ]
+    inside = [row for row in rows.iter_rows(named=True) if row["incident_ids"] and row["bad_count"]]
+    if not total:
+        title = "Nothing was spent"
+    elif not inside:
+        title = "Everything was spent outside incidents"
+    else:
+        top = inside[0]
+        title = (
+            f"{words.share(top['bad_count'] / total)} of what was bad fell in {top['incident_ids']}"
+        )
+    return Table(
+        title=title,
+        says=f"Share of {words.count(total)} bad requests by incident; adds up to all of them.",
+        columns=[
+            Col("cause", "When"),
+            Col("share", "Share of bad", "bar"),
+            Col("budget", "Of the budget", "percent", format="share", priority=2),
+            Col("bad_count", "Bad", "number", priority=3),
+        ],
+        rows=listed,
+        made=Made(
+            "every bad request in an incident's minutes, the usual background included",
+            {"Bad requests": total},
+            ["slo/minutes", "oncall/incidents"],
+        ),
+        empty="No request was bad.",
+        width="half",
+    )
+
+
+def _cause(ids: str | None, titles: Mapping[str, str]) -> str:
+    if ids is None:
+        return "Outside incidents"
+    title = titles.get(ids)
+    return f"{ids}: {title}" if title else ids
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M")

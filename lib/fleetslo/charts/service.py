@@ -1,0 +1,225 @@
+"""The head of a service's page: its verdict sentence, its four numbers, what changed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from fleetslo.charts import events, words
+from fleetslo.charts.blocks import Changes, Tile, Tiles, Verdict
+from fleetslo.periods import Period
+from fleetslo.reliability.judging import RANK, worst
+
+Judgements = pl.DataFrame
+
+NO_OBJECTIVE: dict[str, Any] = {
+    "objective": "",
+    "label": "No objective",
+    "verdict": "unjudged",
+    "reason": "no objective names this service",
+    "window_days": 28.0,
+    "target": 0.0,
+    "good_count": 0,
+    "valid_count": 0,
+    "uncertain_count": 0,
+    "bad_count": 0,
+    "budget_count": 0.0,
+    "budget_spent": None,
+    "budget_left": None,
+}
+"""Stands in for the judgement of a service that has none, so that its page can say so."""
+
+
+def ordered(judgements: Judgements) -> list[dict[str, Any]]:
+    """Return the judgements as rows, the one that needs attention most first."""
+    rows = judgements.to_dicts()
+    rows.sort(key=lambda row: (RANK[row["verdict"]], row["budget_left"] or 0.0, row["objective"]))
+    return rows
+
+
+def head(
+    about: Mapping[str, Any], judgements: Judgements, period: Period, complete_until: datetime
+) -> Verdict:
+    """Return the head of a service's page.
+
+    Args:
+        about: the service's row of ``Fleet.services``.
+        judgements: ``Fleet.judgements`` of the service.
+        period: what the page covers.
+        complete_until: how far the fleet's data reaches.
+    """
+    rows = ordered(judgements)
+    name = about["service"]
+    squad = about["squad"]
+    tier = f"tier {about['tier']}" if about["tier"] else "not in the catalogue"
+    coverage = min((row["coverage"] for row in rows), default=None)
+    facts = [f"{period.label}, UTC, {words.window(period.length)}", tier]
+    facts.append(events.complete(complete_until))
+    if coverage is not None:
+        facts.append(f"coverage {words.share(coverage)}")
+    return Verdict(
+        path=[
+            ("Fleet", "page:fleet_overview"),
+            *([(f"{squad} squad", None)] if squad else []),
+            (name, None),
+        ],
+        name=name,
+        verdict=worst([row["verdict"] for row in rows]),
+        sentence=sentence(name, rows, about),
+        covers=facts,
+        headline={"service": name, **headline(rows, about)},
+    )
+
+
+def headline(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the index shows of a service: squad, tier, verdict, SLI, budget left, burn."""
+    first = rows[0] if rows else {}
+    return {
+        "squad": about["squad"],
+        "tier": about["tier"],
+        "verdict": worst([row["verdict"] for row in rows]),
+        "objective": first.get("label"),
+        "sli": first.get("sli"),
+        "target": first.get("target"),
+        "budget_left": first.get("budget_left"),
+        "burn_1h": first.get("burn_1h"),
+    }
+
+
+def sentence(name: str, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> str:
+    """Return the verdict of a service in one sentence that a manager can repeat."""
+    if not rows:
+        why = (
+            "is not in the catalogue, and no objective names it"
+            if not about["catalogued"]
+            else "has no objective"
+        )
+        return f"`{name}` {why}, so there is nothing to hold it to."
+    first = rows[0]
+    label = first["label"].lower()
+    if first["verdict"] == "unjudged":
+        return f"`{name}` cannot be judged yet: {first['reason']}."
+    judged = [row for row in rows if row["verdict"] != "unjudged"]
+    missed = [row for row in judged if row["verdict"] == "missed"]
+    if missed:
+        names = words.listed([row["label"].lower() for row in missed])
+        noun = "objective" if len(missed) == 1 else "objectives"
+        over = words.share((first["budget_spent"] or 0) - 1)
+        return f"`{name}` missed its {names} {noun}: {label} overspent its budget by **{over}**."
+    left = words.share(first["budget_left"])
+    kept = "its objective" if len(judged) == 1 else f"all {words.numeral(len(judged))} objectives"
+    if first["page_firing"]:
+        return (
+            f"`{name}` met {kept} so far and has **{left}** of its {label} budget left, "
+            f"but it is burning fast now ({first['alerts']})."
+        )
+    only = "only " if first["verdict"] == "at_risk" else ""
+    rest = len(rows) - len(judged)
+    open_ = f"; {words.numeral(rest)} cannot be judged yet" if rest else ""
+    return f"`{name}` met {kept} and has {only}**{left}** of its {label} budget left{open_}."
+
+
+def tiles(judgements: Judgements, latency: Mapping[str, Any]) -> Tiles:
+    """Return the four numbers that the verdict rests on.
+
+    ``latency`` is one row with ``p50_s, p95_s, p99_s`` of the whole service over the period.
+    """
+    rows = ordered(judgements)
+    if not rows:
+        return Tiles([_latency_tile(latency), Tile("Objectives", "–", "none names this service")])
+    found: list[Tile] = []
+    for kind in ("availability", "latency", "events"):
+        found += [_sli_tile(row, latency) for row in rows if row["kind"] == kind][:2]
+    tight = rows[0]
+    return Tiles(
+        [
+            *found[:2],
+            *([_latency_tile(latency)] if len(found) < 2 else []),
+            _budget_tile(tight),
+            _burn_tile(tight),
+        ]
+    )
+
+
+def _sli_tile(row: Mapping[str, Any], latency: Mapping[str, Any]) -> Tile:
+    target = words.target(row["target"])
+    if row["kind"] == "latency":
+        label = f"{row['label']}, {target} within {words.latency(row['within_s'])}"
+    else:
+        label = f"{row['label']}, target {target}"
+    if row["sli"] is None:
+        return Tile(label, "–", row["reason"], row["verdict"])
+    detail = f"{words.count(row['bad_count'])} bad of {words.count(row['valid_count'])}"
+    if row["uncertain_count"]:
+        between = words.bounds(
+            words.percent(row["sli_low"], against=row["target"]),
+            words.percent(row["sli_high"], against=row["target"]),
+        )
+        detail = f"{between} · {detail}"
+    return Tile(label, words.percent(row["sli"], against=row["target"]), detail, row["verdict"])
+
+
+def _latency_tile(latency: Mapping[str, Any]) -> Tile:
+    return Tile(
+        "Latency, p99",
+        words.latency(latency.get("p99_s")),
+        f"p50 {words.latency(latency.get('p50_s'))} · p95 {words.latency(latency.get('p95_s'))}",
+    )
+
+
+def _budget_tile(row: Mapping[str, Any]) -> Tile:
+    label = f"{row['label']} budget left"
+    if row["budget_left"] is None:
+        return Tile(label, "–", "no requests, so no budget")
+    outage = words.duration(row["outage_s"])
+    left = words.duration(row["outage_left_s"])
+    return Tile(
+        label,
+        words.share(row["budget_left"]),
+        f"{left} of {outage} of total outage",
+        row["verdict"],
+    )
+
+
+def _burn_tile(row: Mapping[str, Any]) -> Tile:
+    label = f"{row['label']} burn, last hour"
+    burn, left = row["burn_1h"], row["budget_left"]
+    if burn is None:
+        return Tile(label, "–", "no requests in the last hour")
+    if row["alerts"]:
+        return Tile(label, words.burn(burn), f"alerts firing: {row['alerts']}")
+    if left is not None and left <= 0:
+        return Tile(label, words.burn(burn), "the budget is spent already")
+    if burn <= 0 or left is None:
+        return Tile(label, words.burn(burn), "nothing bad in the last hour")
+    lasts = timedelta(days=row["window_days"]) * left / burn
+    window = timedelta(days=row["window_days"])
+    if lasts >= window:
+        return Tile(label, words.burn(burn), "at this rate the budget lasts beyond the window")
+    return Tile(
+        label, words.burn(burn), f"at this rate it lasts {words.duration(lasts.total_seconds())}"
+    )
+
+
+def changes(now: Judgements, before: Judgements) -> Changes:
+    """Return what changed in a week, in one line; both are ``Fleet.judgements`` of the service."""
+    earlier = {row["objective"]: row for row in before.to_dicts()}
+    parts = []
+    for row in ordered(now):
+        old = earlier.get(row["objective"])
+        if old is None or old["budget_left"] is None or row["budget_left"] is None:
+            continue
+        label = row["label"].lower()
+        left, was = words.share(row["budget_left"]), words.share(old["budget_left"])
+        if old["verdict"] != row["verdict"]:
+            mark, past = words.verdict_mark(row["verdict"]), words.verdict_mark(old["verdict"])
+            parts.append(f"{label} went from {past.word.lower()} to **{mark.word.lower()}**")
+        if left == was:
+            parts.append(f"{label} budget left is still {left}")
+        else:
+            verb = "fell" if row["budget_left"] < old["budget_left"] else "rose"
+            parts.append(f"{label} budget left {verb} from {was} to {left}")
+    if not parts:
+        return Changes("**Since a week ago:** there is nothing earlier to compare with.")
+    return Changes(f"**Since a week ago:** {'; '.join(parts)}.")

@@ -1,0 +1,70 @@
+"""The whole fleet over one period, as a notebook holds it."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from fleetslo.charts.fleet import every_service
+from fleetslo.periods import Period
+
+if TYPE_CHECKING:
+    from fleetslo.fleet import Fleet
+
+
+class Overview:
+    """The fleet's data over a period; each part is fetched when it is first used.
+
+    Attributes:
+        fleet: where it comes from.
+        period: the period asked for.
+    """
+
+    def __init__(self, fleet: "Fleet", period: Period) -> None:
+        self.fleet = fleet
+        self.period = period
+
+    def _query(self, name: str) -> pl.DataFrame:
+        return self.fleet.query(name, period=self.period)
+
+    @cached_property
+    def services(self) -> pl.DataFrame:
+        """One row per service; see ``Fleet.services``."""
+        return self.fleet.services(self.period)
+
+    @cached_property
+    def judgements(self) -> pl.DataFrame:
+        """One row per service and objective; see ``Fleet.judgements``."""
+        return self.fleet.judgements(self.period)
+
+    @cached_property
+    def days(self) -> pl.DataFrame:
+        """Good and valid counts per service, objective and day."""
+        return self._query("slo/days")
+
+    @cached_property
+    def latency(self) -> pl.DataFrame:
+        """Requests and merged latency per service."""
+        return self._query("latency/services")
+
+    @cached_property
+    def deployments(self) -> pl.DataFrame:
+        """Deployments of the period, one row per region."""
+        return self._query("delivery/deployments")
+
+    @cached_property
+    def incidents(self) -> pl.DataFrame:
+        """Incidents that overlap the period."""
+        return self._query("oncall/incidents")
+
+    @cached_property
+    def freshness(self) -> pl.DataFrame:
+        """How far each table reaches."""
+        return self._query("fleet/freshness")
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per service with everything the table of services shows."""
+        return every_service(
+            self.services, self.judgements, self.days, self.latency, self.deployments
+        )
