@@ -11,7 +11,7 @@ from fleetslo import resources
 from fleetslo.errors import NoData, PeriodError, UnknownService, WarehouseEmpty, nearest
 from fleetslo.overview import Overview
 from fleetslo.periods import Period, instant
-from fleetslo.reliability.judging import ALERT_MINUTES, ALERT_REACH, judged
+from fleetslo.reliability.judging import burn_minutes, judged
 from fleetslo.reliability.objectives import Objective, read_objectives, resolve
 from fleetslo.service import ServiceView
 from fleetslo.settings import Settings, load_settings
@@ -173,16 +173,18 @@ class Fleet:
         known = self.services(period)
         if services:
             known = known.filter(pl.col("service").is_in(list(services)))
-        objectives = self.objectives_of(known)
+        names = set(known["service"])
+        objectives = [one for one in self.objectives_of(known) if one.service in names]
+        minutes = burn_minutes(objectives)
         totals = {
             window: self.query("slo/days", period=period.last(window), services=services)
             for window in {objective.window for objective in objectives}
         }
         recent = self.query(
             "slo/window_totals",
-            period=period.last(ALERT_REACH),
+            period=period.last(timedelta(minutes=max(minutes))),
             services=services,
-            window_minutes=list(ALERT_MINUTES),
+            window_minutes=minutes,
         )
         return judged(
             objectives,
@@ -229,8 +231,7 @@ def objectives_in_force() -> list[Objective]:
     Raises:
         ObjectiveError: a document is wrong.
     """
-    paths = [path for _, path in resources.listing("queries", "objectives/**/*.y*ml")]
-    return [objective for path in paths for objective in read_objectives(path)]
+    return read_objectives(path for _, path in resources.listing("queries", "objectives/**/*.y*ml"))
 
 
 def measures_of(objectives: Iterable[Objective]) -> list[Measure]:

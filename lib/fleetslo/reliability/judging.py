@@ -10,15 +10,13 @@ from fleetslo.reliability.alerts import AlertWindow, alert_windows, firing
 from fleetslo.reliability.budgets import Judgement, burn_rate, judge
 from fleetslo.reliability.objectives import Objective
 
-ALERT_REACH = timedelta(days=3)
-"""How far back the longest window of the workbook policy looks."""
-
-ALERT_MINUTES = (5, 30, 60, 120, 360, 1440, 4320)
-"""The windows of the workbook policy, long and short, in minutes."""
+_SHOWN_MINUTES = (60, 360)
+"""Burn rates that a page shows, whatever the alert policy: the last hour and the last six."""
 
 RANK = {"missed": 0, "at_risk": 1, "met": 2, "unjudged": 3}
 """From what needs attention most; a service is as good as its worst judged objective."""
 
+_MINUTE = timedelta(minutes=1)
 _TEXT = {"service", "objective", "label", "kind", "verdict", "reason"}
 
 
@@ -27,6 +25,15 @@ def kind_of(objective: Objective) -> str:
     if objective.selector.sli is not None:
         return "events"
     return "availability" if objective.selector.within_s is None else "latency"
+
+
+def burn_minutes(objectives: Sequence[Objective]) -> list[int]:
+    """Return the lengths, in minutes, of every window that burn rates and alerts look back over."""
+    found = set(_SHOWN_MINUTES)
+    for objective in objectives:
+        for window in alert_windows(objective.window, objective.policy):
+            found |= {int(length / _MINUTE) for length in (window.long, window.short)}
+    return sorted(found)
 
 
 def worst(verdicts: Sequence[str]) -> str | None:
@@ -74,17 +81,21 @@ def judged(
         )
         for row in recent.iter_rows(named=True)
     }
+    looked_back = burn_minutes(objectives)
     rows = []
     for objective in objectives:
         key = (objective.service, objective.name)
         good, valid, uncertain, minutes = counts[objective.window].get(
             (*key, objective.selector.definition), (0, 0, 0, 0)
         )
-        last = {m: windows.get((*key, m), (0, 0, 0)) for m in ALERT_MINUTES}
+        last = {m: windows.get((*key, m), (0, 0, 0)) for m in looked_back}
         # Nobody is woken for requests that may have been good.
         certain = {m: (valid - good - maybe, valid) for m, (good, maybe, valid) in last.items()}
         alerts = firing(
-            certain, objective.target, alert_windows(objective.window), least_bad=least_bad
+            certain,
+            objective.target,
+            alert_windows(objective.window, objective.policy),
+            least_bad=least_bad,
         )
         page_firing = any(alert.severity == "page" for alert in alerts)
         judgement = judge(
