@@ -33,7 +33,7 @@ def classes(column: Mapping[str, Any]) -> str:
     """Return the classes of a column's cells: kind, side and priority."""
     side = " r" if column["align"] == "right" else ""
     low = f" p{column['priority']}" if column["priority"] > 1 else ""
-    return f"{column['kind']}{side}{low}"
+    return f"k-{column['kind']}{side}{low}"
 
 
 def choices(column: Mapping[str, Any]) -> list[tuple[Any, str]]:

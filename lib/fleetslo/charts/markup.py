@@ -160,6 +160,7 @@ def table_card(
             caption=payload["title"],
             sort=payload["sort"],
             most=payload["most"],
+            source=payload.get("source"),
         )
     return (
         f'<section class="card tabled {payload["width"]}" id="{key}" aria-labelledby="{key}-title">'
@@ -236,6 +237,7 @@ def table(
     caption_id: str | None = None,
     sort: Sequence[Any] | None = None,
     most: int | None = None,
+    source: str | None = None,
 ) -> str:
     """Return a table: its rows as HTML, or as JSON beside it when there are many.
 
@@ -247,21 +249,25 @@ def table(
         caption_id: id of the caption, for a description that points at it.
         sort: key of the column by which the rows are sorted, and whether downwards.
         most: rows seen at first.
+        source: global of a script beside the page that holds the rows, when there are many.
     """
     columns = data["columns"]
     heads = "".join(_column_head(column, sort) for column in columns)
     many = data["count"] > INLINE_ROWS
     body = carried = ""
     if many:
+        rows = "" if source else json_text(carried_columns(columns, links))
+        script = f'<script type="application/json" id="{key}-rows">{rows}</script>'
         carried = (
-            f'<script type="application/json" id="{key}-rows">'
-            f"{json_text(_linked(columns, links))}</script>"
+            f"{'' if source else script}"
             '<noscript><p class="cut">This table is long and needs JavaScript.</p></noscript>'
         )
     else:
         body = "".join(cells.row(columns, position, links) for position in range(data["count"]))
     named = f' id="{caption_id}"' if caption_id else ""
     limit = f' data-most="{most}"' if most else ""
+    if many and source:
+        limit += f' data-source="{escape(source)}"'
     return (
         f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(caption)}">'
         f'<table id="{key}" class="sortable"{limit} aria-rowcount="{data["count"] + 1}">'
@@ -283,8 +289,8 @@ def _column_head(column: Mapping[str, Any], sort: Sequence[Any] | None) -> str:
     )
 
 
-def _linked(columns: Sequence[Mapping[str, Any]], links: Links) -> list[dict[str, Any]]:
-    """Return the columns as site.js draws them: page names turned into addresses."""
+def carried_columns(columns: Sequence[Mapping[str, Any]], links: Links) -> list[dict[str, Any]]:
+    """Return columns as site.js draws them: page names turned into addresses."""
     result = []
     for column in columns:
         one = {key: value for key, value in column.items() if key not in ("priority", "align")}

@@ -1,0 +1,37 @@
+// The page as a whole: its start, its width, and how it is printed.
+
+const PRINT_WIDTH = 690; // pixels of an A4 or Letter page inside its margins
+let unfolded = [];
+
+function beforePrint() {
+  printing = true;
+  unfolded = [...document.querySelectorAll('details:not([open]):not(.code)')];
+  unfolded.forEach((one) => { one.open = true; });
+  document.querySelectorAll('details.numbers table.sortable').forEach(startTable);
+  sortables.forEach((one) => one.showAll());
+  if (!window.Plotly) return;
+  document.querySelectorAll('.plot').forEach((place) => {
+    place.style.width = `${PRINT_WIDTH}px`;
+    draw(place);
+  });
+}
+
+function afterPrint() {
+  printing = false;
+  unfolded.forEach((one) => { one.open = false; });
+  if (!window.Plotly) return;
+  document.querySelectorAll('.plot').forEach((place) => {
+    place.style.width = '';
+    draw(place);
+  });
+}
+
+startTables();
+startCharts();
+let resized = 0;
+addEventListener('resize', () => {
+  clearTimeout(resized);
+  resized = setTimeout(() => document.querySelectorAll('.scroll').forEach(fit), 150);
+});
+addEventListener('beforeprint', beforePrint);
+addEventListener('afterprint', afterPrint);

@@ -1,0 +1,187 @@
+"""Pages: an executed notebook, a failed one and the site's index, each as one HTML text.
+
+The pages are laid out by nbconvert with the template beside this module. It brings no style,
+script or font of its own, and a page asks no other host for anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import TemplateExporter
+
+from fleetslo.charts import cells, markup
+from fleetslo.charts.markup import Links, no_links
+from fleetslo.reports import index, outputs, shared
+from fleetslo.reports.shared import Assets, write_assets
+
+__all__ = ["Assets", "Context", "render", "render_failure", "render_index", "write_assets"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a page knows of the site around it; all addresses are relative.
+
+    Attributes:
+        links: turns "page:service_slo/checkout" into an address, or None when the site has no
+            such page.
+        previous: address of the same report for the period before.
+        next: address of the same report for the period after.
+        home: address of the site's index.
+        run: name of the run, such as ``2026-11-01-0600``.
+    """
+
+    links: Links = no_links
+    previous: str | None = None
+    next: str | None = None
+    home: str | None = None
+    run: str | None = None
+
+
+def render(
+    notebook: Any,
+    *,
+    title: str,
+    assets: str,
+    standalone: bool = False,
+    context: Context | None = None,
+) -> str:
+    """Return an executed notebook as a page.
+
+    Args:
+        notebook: an nbformat notebook that ran to its end.
+        title: of the window; the page's own name comes first when it has a verdict.
+        assets: relative address of the folder that ``write_assets`` filled.
+        standalone: put style, script and plotly.js into the page itself, to send it to somebody;
+            it then links to no other page.
+        context: links to other pages; none of them unless given.
+    """
+    around = Context() if standalone or context is None else context
+    parts = outputs.parts_of(notebook, around.links)
+    page = {
+        "title": f"{parts.verdict['name']} · {title}" if parts.verdict else title,
+        "description": parts.question,
+        "head": _head(parts, title, around),
+        "sections": parts.sections,
+        "code": parts.code,
+        "home": around.home,
+    }
+    return _fill("index.html.j2", notebook, page, assets, standalone, charts=parts.charts > 0)
+
+
+def _head(parts: outputs.Parts, title: str, around: Context) -> str:
+    facts = [f"run {escape(around.run)}"] if around.run else []
+    if around.previous:
+        facts.append(f'<a href="{escape(around.previous)}" rel="prev">← previous</a>')
+    if around.next:
+        facts.append(f'<a href="{escape(around.next)}" rel="next">next →</a>')
+    if parts.verdict:
+        return markup.head(parts.verdict, around.links, facts)
+    lead = outputs.markdown(parts.question, around.links) if parts.question else ""
+    listed = "".join(f"<li>{fact}</li>" for fact in facts)
+    return (
+        f'<h1>{escape(parts.heading or title)}</h1><div class="lead">{lead}</div>'
+        f'<ul class="facts">{listed}</ul>'
+    )
+
+
+def render_failure(
+    notebook: Any,
+    *,
+    title: str,
+    assets: str,
+    standalone: bool = False,
+    context: Context | None = None,
+    reason: str | None = None,
+) -> str:
+    """Return the page of a notebook that failed: which cell, why, its traceback folded.
+
+    Args:
+        notebook: as far as it came.
+        title: what was to be reported.
+        assets: relative address of the shared files.
+        standalone: as for ``render``.
+        context: as for ``render``.
+        reason: why it failed when no cell raised, such as "the kernel died in cell 4".
+    """
+    around = Context() if standalone or context is None else context
+    failed = outputs.failing_cell(notebook)
+    page: dict[str, Any] = {
+        "title": f"Failed: {title}",
+        "name": title,
+        "reason": reason or "The notebook did not run to its end.",
+        "cell": None,
+        "home": around.home,
+        "run": around.run,
+        "count": len(notebook.cells),
+    }
+    if failed:
+        number, cell = failed
+        error = next(one for one in cell.outputs if one.output_type == "error")
+        page.update(
+            cell=number,
+            reason=f"{error.ename}: {error.evalue}",
+            code=outputs.code(cell.source),
+            traceback=outputs.traceback_of(cell),
+        )
+    return _fill("failure.html.j2", notebook, page, assets, standalone, charts=False)
+
+
+def render_index(
+    site: Mapping[str, Any], *, assets: str = "assets", data: str | None = None
+) -> str:
+    """Return the site's index: the fleet's verdict, a search, every service's latest report.
+
+    Args:
+        site: what ``index.Site`` documents.
+        assets: relative address of the shared files.
+        data: relative address of the file that holds ``index.script(site)``; None puts it into
+            the page.
+    """
+    page = index.page(site, data)
+    return _fill("site_index.html.j2", None, page, assets, standalone=False, charts=False)
+
+
+@cache
+def _exporter() -> TemplateExporter:
+    """Return nbconvert's exporter over our template; made once, since that takes a while."""
+    exporter = TemplateExporter(
+        template_name="fleetslo",
+        template_file="index.html.j2",
+        extra_template_basedirs=[str(Path(__file__).parent / "templates")],
+        file_extension=".html",
+    )
+    exporter.environment.filters["e"] = lambda value: escape(str(value))
+    exporter.environment.globals["verdict"] = cells.verdict
+    exporter.environment.globals["inline"] = markup.inline
+    return exporter
+
+
+def _fill(
+    template: str,
+    notebook: Any,
+    page: Mapping[str, Any],
+    assets: str,
+    standalone: bool,
+    *,
+    charts: bool,
+) -> str:
+    """Return a template filled with a page, its shared files linked or put in."""
+    named = shared.names()
+    folder = assets.rstrip("/")
+    held = shared.contents() if standalone else {}
+    files = {
+        "style": f"{folder}/{named.style}",
+        "script": f"{folder}/{named.script}",
+        "plotly": f"{folder}/{named.plotly}",
+        "inline": standalone,
+        "style_text": held.get("style", ""),
+        "script_text": held.get("script", "").replace("</script", "<\\/script"),
+        "plotly_text": held.get("plotly", "").replace("</script", "<\\/script"),
+        "charts": charts,
+    }
+    layout = _exporter().environment.get_template(template)
+    return str(layout.render(nb=notebook, page=page, files=files))
