@@ -13,6 +13,8 @@ from typing import Literal
 
 from fleetslo.errors import ParameterError
 
+_THIN = "\u202f"  # between a number and its unit, as on every page
+
 VerdictName = Literal["met", "at_risk", "missed", "unjudged"]
 
 
@@ -123,7 +125,7 @@ def _percent(ratio: Fraction | float, decimals: int = 0) -> str:
     exact = Fraction(repr(ratio)) if isinstance(ratio, float) else ratio
     scale = 10**decimals
     cut = math.floor(exact * 100 * scale)
-    return f"{cut / scale:.{decimals}f}\N{NO-BREAK SPACE}%"
+    return f"{cut / scale:.{decimals}f}{_THIN}%"
 
 
 def _between(low: Fraction, target: Fraction, high: Fraction) -> str:
@@ -134,8 +136,8 @@ def _between(low: Fraction, target: Fraction, high: Fraction) -> str:
         if under < target * scale <= over and (target * scale).denominator == 1:
             break
     return (
-        f"between {under * 100 / scale:.{decimals}f}\N{NO-BREAK SPACE}% and "
-        f"{over * 100 / scale:.{decimals}f}\N{NO-BREAK SPACE}% were good: the target lies between"
+        f"between {under * 100 / scale:.{decimals}f}{_THIN}% and "
+        f"{over * 100 / scale:.{decimals}f}{_THIN}% were good: the target lies between"
     )
 
 
