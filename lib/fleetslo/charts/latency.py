@@ -179,6 +179,7 @@ def _cell_traces(cells: Grid) -> list[go.Heatmap]:
     largest = cells.counts.max(axis=0, initial=1, where=cells.counts > 0)
     shade = np.round(255 * np.sqrt(cells.counts / largest)).astype(np.uint8)
     counts = cells.counts.astype(np.uint16 if cells.counts.max() < 2**16 else np.uint32)
+    half_row = words.share(float(np.sqrt(cells.edges_s[1] / cells.edges_s[0])) - 1)
     return [
         go.Heatmap(
             z=shade[:, first:last],
@@ -189,8 +190,8 @@ def _cell_traces(cells: Grid) -> list[go.Heatmap]:
             zmax=255,
             name="requests",
             hovertemplate=(
-                "%{x|%-d %b %H:%M}, about %{y:.3~r} ms<br><b>%{customdata:,} requests</b>"
-                "<extra></extra>"
+                f"%{{x|%-d %b %H:%M}} ± {words.window(cells.step / 2)}, %{{y:.3~r}} ms ± "
+                f"{half_row}<br><b>%{{customdata:,}} requests</b><extra></extra>"
             ),
         )
         for first, last in cells.stretches()

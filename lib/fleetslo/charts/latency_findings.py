@@ -186,12 +186,16 @@ def _told(found: list[Event], name: str) -> str:
             f"{name} rose in {words.numeral(len(found))} spells, most on {words.day(top.start)}: "
             f"{_range(top.before_s, top.after_s, 'to')}"
         )
-    told = sorted(largest[:2], key=lambda event: event.start)
+    told = sorted(largest[:2], key=lambda event: (not event.lasting, event.start))
     first, *rest = told
     sentence = f"{name} {_from_to(first)} {_when(first)}"
     for event in rest:
-        again = (event.after_s < event.before_s) == (first.after_s < first.before_s)
-        verb = "" if again else ("fell " if event.after_s < event.before_s else "rose ")
+        fell = event.after_s < event.before_s
+        if event.lasting == first.lasting:
+            same = fell == (first.after_s < first.before_s)
+            verb = "" if same else ("fell " if fell else "rose ")
+        else:
+            verb = "went up "
         sentence += f" and {verb}to {words.latency(event.after_s)} {_when(event)}"
     return sentence
 

@@ -1,0 +1,349 @@
+"""Two selections of latency beside each other: their quantile curves, and how far each shifted."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+import polars as pl
+
+from fleetslo.charts import theme, words
+from fleetslo.charts.blocks import Chart, Col, Made
+from fleetslo.charts.latency import FORMULA, QUERY, duration_axis
+from fleetslo.errors import NoData
+from fleetslo.periods import Period
+from fleetslo.reliability import intervals, latency
+
+SHIFT_QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
+TICKS = (0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
+LEAST_BEYOND = 10  # requests beyond a quantile; with fewer it is the luck of a few requests
+SAME = 1.05  # a factor under this is about one bucket, the precision of the histogram
+_STEP = 0.025  # of the curve's points, in powers of ten of requests beyond
+_INTERVAL = (
+    "Each interval holds 95 % of the ratios found by drawing whole hours again and again (block "
+    "bootstrap), since requests of one hour are slow together."
+)
+
+
+def quantile_curves(
+    before: pl.DataFrame,
+    after: pl.DataFrame,
+    labels: tuple[str, str] = ("before", "after"),
+    *,
+    height: int = 320,
+    width: Literal["full", "half"] = "half",
+) -> Chart:
+    """Return the quantile functions of two selections over each other.
+
+    Durations are on a logarithmic axis; quantiles are spread by how rare what lies beyond them
+    is, so that p99 and p99.9 have as much room as p90. A curve ends where fewer than ten requests
+    lie beyond it.
+
+    Args:
+        before: rows as of ``latency/hours``, what is compared with.
+        after: rows as of ``latency/hours``, what is in question.
+        labels: what the two are called.
+        height: of the drawing in pixels.
+        width: ``full`` or ``half`` of a page.
+
+    Raises:
+        NoData: one of the two has no request with a duration.
+    """
+    sides = [
+        _Distribution(frame, label) for frame, label in zip((before, after), labels, strict=True)
+    ]
+    fig = theme.figure(
+        *(
+            side.curve(colour, line_width)
+            for side, colour, line_width in zip(
+                sides, (theme.SLATE, theme.BLUE), (1.5, 2.5), strict=True
+            )
+        ),
+        height=height,
+    )
+    fig.update_layout(showlegend=True, margin_t=30)
+    ticks = [q for q in TICKS if q <= max(side.last for side in sides)]
+    fig.update_xaxes(
+        tickvals=[float(rarity(q)) for q in ticks],
+        ticktext=[name(q) for q in ticks],
+        showgrid=True,
+        unifiedhovertitle={"text": "%{customdata}"},
+    )
+    drawn = np.concatenate([trace.y for trace in fig.data])
+    duration_axis(fig, float(drawn.min()) / 1100, float(drawn.max()) / 900)
+    shared = [q for q in SHIFT_QUANTILES if q <= min(side.last for side in sides)]
+    numbers = pl.DataFrame(
+        {
+            "quantile": [name(q) for q in shared],
+            "before_s": [sides[0].at(q) for q in shared],
+            "after_s": [sides[1].at(q) for q in shared],
+        },
+        schema={"quantile": pl.String, "before_s": pl.Float64, "after_s": pl.Float64},
+    ).with_columns(ratio=pl.col("after_s") / pl.col("before_s"))
+    return Chart(
+        title=_curves_finding(numbers),
+        says="The duration that each share of requests stayed under; further right is rarer.",
+        figure=fig,
+        numbers=numbers,
+        made=_made(sides, FORMULA),
+        width=width,
+        height=height,
+        columns=_columns(labels),
+    )
+
+
+def quantile_shifts(
+    before: pl.DataFrame,
+    after: pl.DataFrame,
+    labels: tuple[str, str] = ("before", "after"),
+    *,
+    resamples: int = 500,
+    seed: int = 1,
+    height: int = 320,
+    width: Literal["full", "half"] = "half",
+) -> Chart:
+    """Return how far each quantile moved, as a factor with its 95 % interval.
+
+    Args:
+        before: rows as of ``latency/hours``, with ``hour``; what is compared with.
+        after: rows as of ``latency/hours``, with ``hour``; what is in question.
+        labels: what the two are called.
+        resamples: draws of the bootstrap.
+        seed: of the draws, so that a rerun gives the same interval.
+        height: of the drawing in pixels.
+        width: ``full`` or ``half`` of a page.
+
+    Raises:
+        NoData: one of the two has no request with a duration.
+    """
+    sides = [
+        _Distribution(frame, label) for frame, label in zip((before, after), labels, strict=True)
+    ]
+    shared = [q for q in SHIFT_QUANTILES if q <= min(side.last for side in sides)] or [0.5]
+    shifts = [
+        intervals.quantile_shift(before, after, q, block="hour", resamples=resamples, seed=seed)
+        for q in shared
+    ]
+    numbers = pl.DataFrame(
+        {
+            "quantile": [name(q) for q in shared],
+            "before_s": [shift.value_before for shift in shifts],
+            "after_s": [shift.value_after for shift in shifts],
+            "ratio": [shift.ratio for shift in shifts],
+            "low": [shift.low for shift in shifts],
+            "high": [shift.high for shift in shifts],
+        }
+    )
+    return Chart(
+        title=_shifts_finding(numbers),
+        says=f"Factor of each quantile, {labels[1]} over {labels[0]}; bars: 95 % intervals.",
+        figure=_shift_figure(numbers, height),
+        numbers=numbers,
+        made=_made(sides, f"{FORMULA} {_INTERVAL}"),
+        width=width,
+        height=height,
+        columns=[
+            *_columns(labels),
+            Col("low", "at least", "number", format="ratio", priority=2),
+            Col("high", "at most", "number", format="ratio", priority=2),
+        ],
+    )
+
+
+def mark_sides(fig: go.Figure, before: Period, after: Period) -> str:
+    """Draw both sides as bars on top of a time axis, coloured as their curves; return a legend.
+
+    Where both cover the same time (two versions), nothing is drawn and the legend is empty.
+    """
+    if before == after:
+        return ""
+    for period, colour in ((before, theme.SLATE), (after, theme.BLUE)):
+        fig.add_shape(
+            type="rect",
+            xref="x",
+            yref="y domain",
+            x0=period.start.strftime("%Y-%m-%d %H:%M"),
+            x1=period.end.strftime("%Y-%m-%d %H:%M"),
+            y0=1,
+            y1=1.025,
+            fillcolor=colour,
+            line={"width": 0},
+            name="side",
+        )
+    return "Bars on top: what is compared, grey with blue."
+
+
+def rarity(q: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return where a quantile stands on the axis: p90 at 1, p99 at 2, p99.9 at 3."""
+    return np.asarray(-np.log10(1 - np.asarray(q, dtype=np.float64)))
+
+
+def name(q: float) -> str:
+    """Return what a quantile is called: "p50", "p99.9"."""
+    return f"p{round(q * 100, 4):g}"
+
+
+class _Distribution:
+    """All durations of a selection, merged."""
+
+    def __init__(self, frame: pl.DataFrame, label: str) -> None:
+        whole = latency.merge(frame, [])
+        self.label = label
+        self.buckets: list[int] = whole["bucket"].to_list()
+        self.counts: list[int] = whole["count"].to_list()
+        self.duration_count = sum(self.counts)
+        if not self.duration_count:
+            raise NoData(f"{label}: no request with a duration was recorded")
+        self.last = max(0.5, 1 - LEAST_BEYOND / self.duration_count)
+
+    def at(self, q: float) -> float | None:
+        return latency.quantile(self.buckets, self.counts, q)
+
+    def curve(self, colour: str, line_width: float) -> go.Scatter:
+        places = np.arange(float(rarity(0.1)), float(rarity(self.last)) + _STEP / 2, _STEP)
+        quantiles = 1 - 10**-places
+        return go.Scatter(
+            x=theme.floats(places),
+            y=theme.floats([(self.at(float(q)) or 0.0) * 1000 for q in quantiles]),
+            customdata=[name(float(f"{q:.4f}")) for q in quantiles],
+            mode="lines",
+            name=self.label,
+            line={"color": colour, "width": line_width},
+            hovertemplate="%{y:.4~g} ms",
+        )
+
+
+def _columns(labels: tuple[str, str]) -> list[Col]:
+    return [
+        Col("quantile", "Quantile"),
+        Col("before_s", words.capital(labels[0]), "number", format="latency"),
+        Col("after_s", words.capital(labels[1]), "number", format="latency"),
+        Col("ratio", "Factor", "number", format="ratio"),
+    ]
+
+
+def _made(sides: Sequence[_Distribution], formula: str) -> Made:
+    counts = {f"requests with a duration, {side.label}": side.duration_count for side in sides}
+    return Made(formula=formula, counts=counts, queries=[QUERY])
+
+
+def _moved(row: dict[str, float], verbs: tuple[str, str] = ("rose", "fell")) -> str:
+    low, high = words.latency(row["before_s"]), words.latency(row["after_s"])
+    pair = words.bounds(low, high).replace(" – ", " to ")
+    return f"{row['quantile']} {verbs[row['ratio'] < 1]} from {pair}"
+
+
+def _curves_finding(numbers: pl.DataFrame) -> str:
+    """Return where the two curves part, and by how much at the middle and the end."""
+    if numbers.is_empty():
+        return "Too few requests to compare the two"
+    told = numbers.filter(pl.col("quantile").is_in(["p50", "p99"]))
+    rows = (told if told.height > 1 else numbers).to_dicts()
+    middle, tail = rows[0], rows[-1]
+    middle_same, tail_same = (1 / SAME < row["ratio"] < SAME for row in (middle, tail))
+    if middle_same and tail_same:
+        return (
+            f"The two are alike: {middle['quantile']} at {words.latency(middle['after_s'])}, "
+            f"{tail['quantile']} at {words.latency(tail['after_s'])}"
+        )
+    if middle_same:
+        return f"Only the tail moved: {_moved(tail)}, {middle['quantile']} stayed"
+    if tail_same:
+        return f"{_moved(middle)}, {tail['quantile']} stayed"
+    if middle is tail:
+        return _moved(middle)
+    if (middle["ratio"] < 1) == (tail["ratio"] < 1):
+        way = "Faster" if tail["ratio"] < 1 else "Slower"
+        return f"{way} throughout: {_moved(middle)}, {_moved(tail)}"
+    return f"{_moved(middle)}, but {_moved(tail)}"
+
+
+def _shifts_finding(numbers: pl.DataFrame) -> str:
+    rose = numbers.filter(pl.col("low") > 1).to_dicts()
+    fell = numbers.filter(pl.col("high") < 1).to_dicts()
+    if not rose and not fell:
+        return "No quantile moved beyond its interval"
+    parts = [
+        _shifted(rows, verb, numbers.height)
+        for rows, verb in ((rose, "rose"), (fell, "fell"))
+        if rows
+    ]
+    return ", ".join(parts)
+
+
+def _shifted(rows: Sequence[dict[str, float]], verb: str, of: int) -> str:
+    """Return which quantiles moved one way, and by how much the last of them, with its interval."""
+    names = [str(row["quantile"]) for row in rows]
+    which = (
+        f"all from {names[0]} to {names[-1]}" if len(names) == of > 2 else words.listed(names, of)
+    )
+    last = rows[-1]
+    low, high = sorted(abs(last[side] - 1) for side in ("low", "high"))
+    interval = words.bounds(words.share(low), words.share(high)).replace(" – ", " to ")
+    by = f"by {words.share(abs(last['ratio'] - 1))} ({interval})"
+    named = f": {names[-1]} {by}" if len(names) > 1 else f" {by}"
+    return f"{words.capital(which) if which[0] == 'a' else which} {verb}{named}"
+
+
+def _shift_figure(numbers: pl.DataFrame, height: int) -> go.Figure:
+    """Return a dot with a bar per quantile; grey where the bar holds 1, which is no change."""
+    ratio, low, high = (numbers[column].to_numpy() for column in ("ratio", "low", "high"))
+    clear = (low > 1) | (high < 1)
+    fig = theme.figure(height=height)
+    for colour, chosen in ((theme.GREY, ~clear), (theme.BLUE, clear)):
+        if not chosen.any():
+            continue
+        fig.add_scatter(
+            x=ratio[chosen],
+            y=numbers["quantile"].filter(pl.Series(chosen)).to_list(),
+            error_x={
+                "type": "data",
+                "array": (high - ratio)[chosen],
+                "arrayminus": (ratio - low)[chosen],
+                "thickness": 2,
+                "width": 5,
+                "color": colour,
+            },
+            mode="markers",
+            marker={"size": 9, "color": colour},
+            customdata=np.stack([low[chosen], high[chosen]], axis=1),
+            hovertemplate=(
+                "%{y}: <b>%{x:.2f} ×</b>, between %{customdata[0]:.2f} and %{customdata[1]:.2f}"
+                "<extra></extra>"
+            ),
+        )
+    left = min(0.9, float(low.min()) / 1.05)
+    right = max(1.1, float(high.max()) * 1.05)
+    ticks = _round_factors(left, right)
+    fig.update_xaxes(
+        type="log",
+        range=[float(np.log10(left)), float(np.log10(right))],
+        tickvals=ticks,
+        ticktext=[words.ratio(tick) for tick in ticks],
+        showgrid=True,
+    )
+    fig.update_yaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=numbers["quantile"].reverse().to_list(),
+        showgrid=False,
+    )
+    fig.add_shape(
+        type="line", x0=1, x1=1, y0=0, y1=1, yref="y domain", line={"color": theme.INK, "width": 1}
+    )
+    fig.update_layout(hovermode="closest")
+    return fig
+
+
+def _round_factors(left: float, right: float) -> list[float]:
+    """Return round factors in the range, 1 among them: at most about eight."""
+    for factors in (
+        (0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.25),
+        (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.6, 1.8, 2),
+        (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10),
+    ):
+        if factors[0] <= left * 1.02 and right <= factors[-1] * 1.02:
+            return [float(factor) for factor in factors if left <= factor <= right]
+    powers = range(int(np.floor(np.log10(left))), int(np.ceil(np.log10(right))) + 1)
+    return [10.0**power for power in powers if left <= 10.0**power <= right]

@@ -1,0 +1,180 @@
+"""The choices of explore_latency: what is looked at, and what it is compared with."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import ipywidgets as widgets
+import polars as pl
+
+from fleetslo.charts import words
+from fleetslo.explore.comparison import WAYS, Selection, busiest, newest_versions
+
+_MOST_CHOICES = 300  # of endpoints; the rest are rare, and a longer list is slow to open
+Option = tuple[str, Any]
+
+
+def _dropdown(label: str, options: Sequence[Option] = (), width: str = "23em") -> widgets.Dropdown:
+    return widgets.Dropdown(
+        description=label,
+        options=list(options),
+        style={"description_width": "5.5em"},
+        layout=widgets.Layout(width=width, max_width="100%", margin="2px 10px 2px 0"),
+    )
+
+
+class Controls:
+    """Service, endpoint, region and version; and the comparison, with what each way needs.
+
+    Args:
+        changed: called when the reader chose something, with the name of what was chosen.
+
+    Attributes:
+        widget: all of them, laid out.
+        service, endpoint, region, version: what is looked at.
+        way: how it is compared: ``period``, ``versions`` or ``deployment``.
+        old, new: the two versions.
+        rollout: the deployment, by its ``rollout_id``.
+    """
+
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        self.service = _dropdown("Service")
+        self.endpoint = _dropdown("Endpoint")
+        self.region = _dropdown("Region")
+        self.version = _dropdown("Version")
+        self.way = _dropdown("Compare", [(label, key) for key, label in WAYS.items()])
+        self.old = _dropdown("From")
+        self.new = _dropdown("To")
+        self.rollout = _dropdown("Deployment", width="34em")
+        self._changed = changed
+        self._quiet = False
+        self._rollouts: dict[str, tuple[datetime, str]] = {}
+        self._named = {
+            "service": self.service,
+            "endpoint": self.endpoint,
+            "region": self.region,
+            "version": self.version,
+            "compare": self.way,
+            "old": self.old,
+            "new": self.new,
+            "deployment": self.rollout,
+        }
+        for name, one in self._named.items():
+            one.observe(self._follow(name), names="value")
+        row = widgets.Layout(flex_flow="row wrap", width="100%")
+        self.widget = widgets.VBox(
+            [
+                widgets.Box([self.service, self.endpoint, self.region, self.version], layout=row),
+                widgets.Box([self.way, self.old, self.new, self.rollout], layout=row),
+            ],
+            layout=widgets.Layout(width="100%"),
+        )
+        self.fit()
+
+    def _follow(self, name: str) -> Callable[[object], None]:
+        def follow(_change: object) -> None:
+            self.fit()
+            if not self._quiet:
+                self._changed(name)
+
+        return follow
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Let values be set without telling anybody."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+            self.fit()
+
+    def choose(self, **values: Any) -> None:
+        """Set values by name without telling anybody."""
+        with self.quiet():
+            for name, value in values.items():
+                self._named[name].value = value
+
+    def values_of(self, name: str) -> list[Any]:
+        """Return what can be chosen; KeyError where nothing is called so."""
+        return [value for _, value in self._named[name].options]
+
+    @property
+    def selection(self) -> Selection:
+        """What is looked at; the version counts only where versions are not compared."""
+        version = None if self.way.value == "versions" else self.version.value
+        return Selection(self.service.value, self.endpoint.value, self.region.value, version)
+
+    @property
+    def deployment(self) -> tuple[datetime, str] | None:
+        """When the chosen deployment began, and its version; None when there is none."""
+        return self._rollouts.get(self.rollout.value)
+
+    def offer_services(self, names: Iterable[str]) -> None:
+        """Offer these services."""
+        with self.quiet():
+            self._offer(self.service, [(name, name) for name in names])
+
+    def offer(self, hours: pl.DataFrame, rollouts: pl.DataFrame) -> None:
+        """Offer what a service has; what was chosen stays chosen where the service has it too.
+
+        Args:
+            hours: the service's rows, as ``latency/hours`` has them.
+            rollouts: as ``comparison.rollouts`` returns them.
+        """
+        versions = newest_versions(hours)
+        with self.quiet():
+            for one, column in ((self.endpoint, "endpoint"), (self.region, "region")):
+                counted = busiest(hours, column)[:_MOST_CHOICES]
+                told = [
+                    (f"{value or '(none)'} · {words.count(count)}", value)
+                    for value, count in counted
+                ]
+                self._offer(one, [(f"all {len(counted)}", None), *told])
+            self._offer(
+                self.version,
+                [(f"all {len(versions)}", None), *((one or "(none)", one) for one in versions)],
+            )
+            for one, preferred in ((self.old, versions[1:2]), (self.new, versions[:1])):
+                self._offer(one, [(value or "(none)", value) for value in versions], preferred)
+            self._rollouts = {
+                row["rollout_id"]: (row["started_at"], row["version"])
+                for row in rollouts.to_dicts()
+            }
+            self._offer(
+                self.rollout,
+                [(_rollout_label(row), row["rollout_id"]) for row in rollouts.to_dicts()],
+                [row["rollout_id"] for row in rollouts.to_dicts() if _hurt(row)],
+            )
+
+    def fit(self) -> None:
+        """Show only the choices that the way of comparing uses."""
+        way = self.way.value
+        for one, wanted in (
+            (self.old, "versions"),
+            (self.new, "versions"),
+            (self.rollout, "deployment"),
+        ):
+            one.layout.display = None if way == wanted else "none"
+        self.version.disabled = way == "versions"
+
+    @staticmethod
+    def _offer(
+        one: widgets.Dropdown, options: Sequence[Option], preferred: Sequence[object] = ()
+    ) -> None:
+        """Replace the options of a list; keep its value, else take the first preferred one."""
+        held, known = one.value, [value for _, value in options]
+        one.options = list(options)
+        wanted = [value for value in (held, *preferred) if value in known]
+        if known:
+            one.value = wanted[0] if wanted else known[0]
+
+
+def _hurt(rollout: dict[str, Any]) -> bool:
+    return rollout["outcome"] in ("failed", "rolled_back")
+
+
+def _rollout_label(rollout: dict[str, Any]) -> str:
+    outcome = f" · {rollout['outcome'].replace('_', ' ')}" if _hurt(rollout) else ""
+    return f"{words.moment(rollout['started_at'])} · {rollout['version']}{outcome}"

@@ -1,0 +1,311 @@
+"""The widget of explore_latency: a service's latency, and two selections of it compared."""
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+import polars as pl
+
+from fleetslo.charts import words
+from fleetslo.charts.latency import heat_map
+from fleetslo.charts.latency_compare import mark_sides, quantile_curves, quantile_shifts
+from fleetslo.charts.latency_moves import moves
+from fleetslo.errors import FleetsloError, NoData, ObjectiveError, ParameterError, nearest
+from fleetslo.explore.comparison import (
+    Comparison,
+    Selection,
+    around,
+    between_versions,
+    reach,
+    rollouts,
+    with_period_before,
+)
+from fleetslo.explore.controls import Controls
+from fleetslo.explore.live import Debounced
+from fleetslo.explore.panel import ChartPanel, Shown, TablePanel, html, status
+from fleetslo.periods import Period
+
+if TYPE_CHECKING:
+    from fleetslo.fleet import Fleet
+    from fleetslo.reliability.objectives import Objective
+
+_REMEMBERED = 8  # services whose hours are kept; going back to one is then immediate
+_RESAMPLES = 400  # the interval's ends settle to about 1 % of the ratio
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What one service did over the period and the one before it."""
+
+    service: str
+    hours: pl.DataFrame
+    deployments: pl.DataFrame
+    incidents: pl.DataFrame
+    objectives: list["Objective"]
+
+
+class LatencyView(Shown):
+    """A service's latency and a comparison of two selections, redrawn when a choice changes.
+
+    Made by ``explore_latency``. What is chosen can be read at any time, for use in a next cell.
+
+    Attributes:
+        period: the period in question.
+        heat, curves, shifts: the charts.
+        endpoints, regions: what moved, a table each; widgets of their own, to show anywhere.
+        comparison: both sides, their labels and periods; None when there is nothing to compare.
+        problem: why nothing is shown; None when all is well.
+    """
+
+    def __init__(self, fleet: "Fleet", period: Period, services: list[str]) -> None:
+        self.fleet = fleet
+        self.period = period
+        self.comparison: Comparison | None = None
+        self.problem: str | None = None
+        self._services = services
+        self._loaded: _Loaded | None = None
+        self._kept: dict[str, _Loaded] = {}
+        self.controls = Controls(Debounced(self.update, announce=self._announce))
+        self.controls.offer_services(services)
+        self.status = html()
+        self.heat, self.curves, self.shifts = (ChartPanel(320) for _ in range(3))
+        self.endpoints, self.regions = TablePanel(), TablePanel()
+        halves = widgets.GridBox(
+            [self.curves.widget, self.shifts.widget],
+            layout=widgets.Layout(
+                width="100%",
+                grid_template_columns="repeat(auto-fit, minmax(min(420px, 100%), 1fr))",
+                grid_gap="8px 24px",
+            ),
+        )
+        shown = [self.controls.widget, self.status, self.heat.widget, halves]
+        self.widget = widgets.VBox(
+            shown,
+            layout=widgets.Layout(width="100%", max_width="1180px"),
+        )
+
+    def text(self) -> str:
+        """Return what is compared and what was found, or why there is nothing."""
+        if self.comparison is None:
+            return self.problem or "Nothing is chosen."
+        charts = [panel.text() for panel in (self.heat, self.curves, self.shifts)]
+        return "\n\n".join([_told(self.selection, self.comparison).replace("**", ""), *charts])
+
+    @property
+    def selection(self) -> Selection:
+        """What is looked at now."""
+        return self.controls.selection
+
+    @property
+    def hours(self) -> pl.DataFrame:
+        """The selected rows of the period and the one before, as ``latency/hours`` has them."""
+        if self._loaded is None:
+            return pl.DataFrame()
+        return self.selection.of(self._loaded.hours)
+
+    @property
+    def before(self) -> pl.DataFrame:
+        """The rows that are compared with; none when there is nothing to compare."""
+        return self.comparison.before.hours if self.comparison else self.hours.clear()
+
+    @property
+    def after(self) -> pl.DataFrame:
+        """The rows in question; none when there is nothing to compare."""
+        return self.comparison.after.hours if self.comparison else self.hours.clear()
+
+    @property
+    def freshness(self) -> pl.DataFrame:
+        """How far each table that was used reaches: ``table_name, complete_until``."""
+        used = ["requests_hourly", "deployments", "incidents"]
+        found = self.fleet.query("fleet/freshness", period=self.period)
+        return found.filter(pl.col("table_name").is_in(used))
+
+    def choose(self, **choices: Any) -> "LatencyView":
+        """Choose by name, redraw, and return the view.
+
+        Args:
+            choices: any of ``service, endpoint, region, version`` (None is all), ``compare``
+                (``period``, ``versions``, ``deployment``), ``old``, ``new`` (versions) and
+                ``deployment`` (a rollout_id).
+
+        Raises:
+            ParameterError: there is no such choice, or it cannot have that value.
+        """
+        if "service" in choices:
+            self._set("service", choices.pop("service"))
+            self._load()
+        for name, value in choices.items():
+            self._set(name, value)
+        self.update()
+        return self
+
+    def _set(self, name: str, value: object) -> None:
+        known = self.controls.values_of(name)
+        if value not in known:
+            words_known = [str(one) for one in known if one is not None]
+            raise ParameterError(
+                f"{name} cannot be {value!r}.{nearest(str(value), words_known)} "
+                f"It is one of {words.listed(words_known, most=8)}"
+            )
+        self.controls.choose(**{name: value})
+
+    def update(self) -> None:
+        """Load what is chosen and draw it; what goes wrong is told in the widget."""
+        try:
+            self._load()
+            self._draw()
+        except FleetsloError as error:
+            self.tell(str(error))
+        except Exception as error:  # noqa: BLE001 -- a widget's traceback reaches no reader
+            self.tell(f"This cannot be drawn: {type(error).__name__}: {error}")
+
+    def _announce(self) -> None:
+        self.status.value = status("Loading …")
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence in place of the charts."""
+        self.comparison, self.problem = None, sentence
+        self.status.value = status(words.capital(sentence))
+        for panel in self._panels():
+            panel.clear()
+
+    def _panels(self) -> tuple[ChartPanel | TablePanel, ...]:
+        return self.heat, self.curves, self.shifts, self.endpoints, self.regions
+
+    def _load(self) -> None:
+        """Fetch the chosen service's rows, once, and offer what it has."""
+        service = self.controls.service.value
+        if service is None:
+            raise NoData("choose a service")
+        if self._loaded is not None and self._loaded.service == service:
+            return
+        self._loaded = None
+        if service not in self._kept:
+            while len(self._kept) >= _REMEMBERED:
+                del self._kept[next(iter(self._kept))]
+            self._kept[service] = self._fetch(service)
+        self._loaded = self._kept[service]
+        self.controls.offer(
+            self._loaded.hours, rollouts(self._loaded.deployments, self.period, service)
+        )
+
+    def _fetch(self, service: str) -> _Loaded:
+        whole, chosen = reach(self.period), [service]
+        known = self.fleet.services(self.period).filter(pl.col("service") == service)
+        try:
+            objectives = self.fleet.objectives_of(known)
+        except ObjectiveError:  # its own command explains it; latency can be seen without
+            objectives = []
+        return _Loaded(
+            service,
+            self.fleet.query("latency/hours", period=whole, services=chosen),
+            self.fleet.query("delivery/deployments", period=whole, services=chosen),
+            self.fleet.query("oncall/incidents", period=whole, services=chosen),
+            objectives,
+        )
+
+    def _draw(self) -> None:
+        if self._loaded is None:
+            return
+        selection = self.selection
+        hours = selection.of(self._loaded.hours)
+        found = self._compare(hours)
+        within_s, target = _threshold(self._loaded.objectives, selection)
+        heat = heat_map(
+            hours,
+            period=found.shown,
+            threshold_s=within_s,
+            target=target,
+            deployments=self._loaded.deployments,
+            incidents=self._loaded.incidents,
+        )
+        marks = mark_sides(heat.figure, found.before.period, found.after.period)
+        sides = found.before.hours, found.after.hours, found.labels
+        self.heat.show(replace(heat, says=f"{heat.says} {marks}".strip()))
+        self.curves.show(quantile_curves(*sides))
+        self.shifts.show(quantile_shifts(*sides, resamples=_RESAMPLES))
+        self.endpoints.show(moves(*sides[:2], "endpoint", found.labels))
+        self.regions.show(moves(*sides[:2], "region", found.labels))
+        self.comparison, self.problem = found, None
+        self.status.value = status(_told(selection, found))
+
+    def _compare(self, hours: pl.DataFrame) -> Comparison:
+        controls = self.controls
+        if hours.is_empty():
+            raise NoData(f"{self.selection}: nothing was recorded in {reach(self.period).label}")
+        match controls.way.value:
+            case "versions":
+                return between_versions(hours, self.period, controls.old.value, controls.new.value)
+            case "deployment":
+                if controls.deployment is None:
+                    raise NoData(
+                        f"{self.selection.service} deployed nothing in {self.period.label}"
+                    )
+                return around(hours, self.period, *controls.deployment)
+            case _:
+                return with_period_before(hours, self.period)
+
+
+def _threshold(
+    objectives: list["Objective"], selection: Selection
+) -> tuple[float | None, float | None]:
+    """Return threshold and target of the strictest latency objective that the selection is under.
+
+    An objective for some endpoints counts only where one of those is selected.
+    """
+    found = [
+        (one.target, one.selector.within_s)
+        for one in objectives
+        if one.selector.within_s is not None
+        and _covers(one.selector.endpoints, selection.endpoint)
+        and _covers(one.selector.regions, selection.region)
+        and _covers(one.selector.versions, selection.version)
+    ]
+    if not found:
+        return None, None
+    target, within_s = max(found, key=lambda pair: (pair[0], -pair[1]))
+    return within_s, target
+
+
+def _covers(patterns: tuple[str, ...], value: str | None) -> bool:
+    if not patterns:
+        return True
+    return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns)
+
+
+def _told(selection: Selection, found: Comparison) -> str:
+    counts = [int(side.hours["request_count"].sum()) for side in (found.after, found.before)]
+    after, before = (words.count(count) for count in counts)
+    return (
+        f"**{selection}**: {found.after.label} ({after} requests) "
+        f"compared with {found.before.label} ({before})."
+    )
+
+
+def explore_latency(
+    fleet: "Fleet", service: str, period: Period, *, compare: str = "period", **choices: Any
+) -> LatencyView:
+    """Return the widget for a service's latency over a period, drawn for these choices.
+
+    A service or choice that does not exist is told in the widget, where another can be chosen.
+
+    Args:
+        fleet: where the data is.
+        service: what to look at first; empty is the busiest.
+        period: the period in question; the one before it is loaded as well.
+        compare: ``period`` (with the one before), ``versions`` or ``deployment``.
+        choices: ``endpoint, region, version, old, new, deployment``; see ``LatencyView.choose``.
+            An empty text means all, or what the widget would choose by itself.
+    """
+    seen = fleet.query("fleet/seen", period=reach(period)).sort("service")
+    names = seen["service"].to_list()
+    if not service and names:
+        service = names[seen["request_count"].arg_max() or 0]
+    view = LatencyView(fleet, period, names)
+    wanted = {name: value for name, value in choices.items() if value not in ("", None)}
+    try:
+        view.choose(service=service, compare=compare, **wanted)
+    except ParameterError as error:
+        view.tell(str(error))
+    return view
