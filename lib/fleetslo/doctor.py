@@ -131,7 +131,8 @@ def _objectives() -> str:
 def _notebooks() -> str:
     from fleetslo.reports.notebooks import describe, list_notebooks
 
-    names = [name for name, _ in list_notebooks()]
-    for name in names:
-        describe(name)
+    notebooks = list_notebooks()
+    for notebook in notebooks:
+        describe(notebook)
+    names = [notebook.short for notebook in notebooks]
     return f"{len(names)} notebooks: {', '.join(names)}"

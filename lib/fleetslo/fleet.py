@@ -47,16 +47,15 @@ class Fleet:
     ) -> pl.DataFrame:
         """Return the answer to one question, cast to its contract.
 
-        The query's own look-back is put before the start of the period. ``services`` empty means
-        all of them.
+        ``services`` empty means all of them. A query with a look-back (incidents, deployments)
+        also finds what began before the period and reaches into it.
 
         Raises:
             UnknownQuery: there is no such query.
             UnknownParameter, ParameterError: a parameter does not fit it.
         """
-        start = period.start - read_query(name).lookback
         return self.warehouse.query(
-            name, start=start, end=period.end, services=list(services), **parameters
+            name, start=period.start, end=period.end, services=list(services), **parameters
         )
 
     def ask(

@@ -41,7 +41,7 @@ def create(warehouse: Address = None) -> None:
     from fleetslo.warehouse.base import open_warehouse
 
     url = _url(warehouse)
-    open_warehouse(url, must_exist=False).create()
+    open_warehouse(url).create()
     say(f"{url} is ready. Fill it with 'fleetslo warehouse load TABLE FILE'.")
 
 
@@ -120,8 +120,10 @@ def rollup(warehouse: Address = None) -> None:
     fleet = open_fleet(_url(warehouse))
     with progress() as show:
         report = fleet.rollup(progress=show)
-    for line in report.lines():
-        say(line)
+    for name, days in report.days.items():
+        say(f"{name}: {days:,} days, {report.rows.get(name, 0):,} rows written")
+    if not any(report.days.values()):
+        say("everything was up to date")
 
 
 @app.command()
@@ -149,5 +151,6 @@ def migrate(warehouse: Address = None) -> None:
     """Bring a folder that an older version wrote up to the present contracts."""
     from fleetslo.warehouse.base import open_warehouse
 
-    changed = open_warehouse(_url(warehouse), must_exist=True).migrate()
-    say(f"migrated: {', '.join(changed)}" if changed else "nothing to migrate")
+    changed = open_warehouse(_url(warehouse)).migrate()
+    for line in changed or ["nothing to migrate"]:
+        say(line)

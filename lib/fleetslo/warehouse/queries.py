@@ -27,7 +27,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fleetslo import resources
-from fleetslo.errors import ContractError, ParameterError, UnknownParameter, UnknownQuery, nearest
+from fleetslo.errors import (
+    ContractError,
+    ParameterError,
+    PeriodError,
+    UnknownParameter,
+    UnknownQuery,
+    nearest,
+)
+from fleetslo.periods import instant
 from fleetslo.warehouse.contracts import Column, Contract, read_column
 from fleetslo.warehouse.dialect import tables_read, to_duckdb
 from fleetslo.warehouse.types import Type
@@ -137,6 +145,25 @@ class Query:
             bound["since"] = bound["start"] - self.lookback
         return bound
 
+    def parse(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Return parameters that a person typed as values of their types; lists take commas.
+
+        Raises:
+            UnknownParameter: the query has no such parameter.
+            ParameterError: a text does not read as the parameter's type.
+        """
+        values: dict[str, Any] = {}
+        for name, text in texts.items():
+            kind = self.parameters.get(name)
+            if kind is None:
+                values[name] = text  # bind names it and what the query takes
+            elif kind.element is not None:
+                parts = [part.strip() for part in text.split(",") if part.strip()]
+                values[name] = [_parsed(self.name, name, kind.element, part) for part in parts]
+            else:
+                values[name] = _parsed(self.name, name, kind, text)
+        return values
+
     def _signature(self) -> str:
         return ", ".join(f"{name} ({kind})" for name, kind in self.parameters.items())
 
@@ -177,6 +204,23 @@ def _checked(query: str, name: str, kind: Type, value: Any) -> Any:
             f"query {query!r}: {name} is {value!r}, not {kind.kind}; give {_WRITE[kind.kind]}"
         )
     return float(value) if kind.kind == "FLOAT64" else value
+
+
+def _parsed(query: str, name: str, kind: Type, text: str) -> Any:
+    try:
+        if kind.kind == "INT64":
+            return int(text)
+        if kind.kind == "FLOAT64":
+            return float(text)
+        if kind.kind == "BOOL":
+            return {"true": True, "false": False}[text.lower()]
+        if kind.kind == "TIMESTAMP":
+            return instant(text)
+        if kind.kind == "DATE":
+            return date.fromisoformat(text)
+    except (ValueError, KeyError, PeriodError):
+        raise ParameterError(f"query {query!r}: {name} is {text!r}, not {kind.kind}") from None
+    return text
 
 
 def list_queries() -> list[str]:
