@@ -53,6 +53,13 @@ class RollupReport:
     days: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
 
+    def lines(self) -> list[str]:
+        """Return a sentence per derived table."""
+        return [
+            f"{table}: {self.rows.get(table, 0):,} rows in {days:,} days"
+            for table, days in self.days.items()
+        ]
+
 
 class Warehouse(ABC):
     """Stored telemetry of a fleet; every method may raise a WarehouseError."""
@@ -127,28 +134,33 @@ class Warehouse(ABC):
 
     @abstractmethod
     def migrate(self) -> list[str]:
-        """Bring every table up to its contract; return what was done, a sentence per table."""
+        """Write tables of older contracts anew; return the names of those that were."""
 
     @abstractmethod
     def complete_until(self) -> datetime | None:
         """Return the end of the newest minute or hour that requests or SLIs cover, or None."""
 
 
-def open_warehouse(url: str) -> Warehouse:
-    """Return the warehouse at an address; it need not exist yet.
+def open_warehouse(url: str, *, must_exist: bool = True) -> Warehouse:
+    """Return the warehouse at an address.
 
     Args:
         url: ``duckdb:///path/to/folder`` or ``bigquery://project/dataset``.
+        must_exist: False where it is about to be made.
 
     Raises:
         SettingsError: the address is of neither kind.
+        WarehouseMissing: there is no warehouse in the folder.
     """
     kind, path = urlsplit(url).scheme, url.partition("://")[2]
     if path.strip("/") or path == "/":
         if kind == "duckdb":
             from fleetslo.warehouse.duckdb import DuckDBWarehouse
 
-            return DuckDBWarehouse(url)
+            warehouse = DuckDBWarehouse(url)
+            if must_exist:
+                warehouse.require()
+            return warehouse
         if kind == "bigquery":
             from fleetslo.warehouse.bigquery import BigQueryWarehouse
 

@@ -16,7 +16,8 @@ BigQuery table and the checks, so nothing about a table is said twice::
       - {name: errors within requests, expression: error_count <= request_count, severity: fail}
 
 Expressions are GoogleSQL over the columns of one row, and hold unless they are false (null is
-not false). One function is ours: ``HISTOGRAM_TOTAL(column)``, the counts of a histogram added up.
+not false). Three functions are ours: ``HISTOGRAM_TOTAL(column)``, the counts of a histogram added
+up; ``HISTOGRAM_IN_RANGE`` and ``HISTOGRAM_COUNTED``, which every histogram column has to keep.
 """
 
 import re
@@ -39,13 +40,25 @@ Severity = Literal["fail", "warn"]
 # Scale-4 buckets: -1024 holds everything at or under 2^-63.9 s (0 included), 1023 ends at 2^64 s.
 LOWEST_BUCKET, HIGHEST_BUCKET = -1024, 1023
 
-# HISTOGRAM_TOTAL in each dialect. DuckDB's list functions are seven times as fast as the
-# correlated UNNEST that a literal translation writes.
-_TOTAL = {
-    "duckdb": "coalesce(list_sum(list_transform({0}, lambda b: b.count)), 0)",
-    "bigquery": "(SELECT COALESCE(SUM(b.count), 0) FROM UNNEST({0}) AS b)",
+# Our functions in each dialect. DuckDB's list functions are seven times as fast as the correlated
+# UNNEST that a literal translation writes.
+_FUNCTIONS = {
+    "HISTOGRAM_TOTAL": {
+        "duckdb": "coalesce(list_sum(list_transform({0}, lambda b: b.count)), 0)",
+        "bigquery": "(SELECT COALESCE(SUM(b.count), 0) FROM UNNEST({0}) AS b)",
+    },
+    "HISTOGRAM_IN_RANGE": {
+        "duckdb": f"len(list_filter({{0}}, lambda b: "
+        f"coalesce(b.bucket NOT BETWEEN {LOWEST_BUCKET} AND {HIGHEST_BUCKET}, true))) = 0",
+        "bigquery": "NOT EXISTS (SELECT 1 FROM UNNEST({0}) AS b WHERE "
+        f"COALESCE(b.bucket NOT BETWEEN {LOWEST_BUCKET} AND {HIGHEST_BUCKET}, TRUE))",
+    },
+    "HISTOGRAM_COUNTED": {
+        "duckdb": "len(list_filter({0}, lambda b: coalesce(b.count < 0, true))) = 0",
+        "bigquery": "NOT EXISTS (SELECT 1 FROM UNNEST({0}) AS b WHERE COALESCE(b.count < 0, TRUE))",
+    },
 }
-_TOTAL_CALL = re.compile(r"HISTOGRAM_TOTAL\(\s*([A-Za-z_]\w*)\s*\)")
+_CALL = re.compile(r"(HISTOGRAM_[A-Z_]+)\(\s*([A-Za-z_]\w*)\s*\)")
 
 
 @dataclass(frozen=True)
@@ -64,13 +77,33 @@ class Check:
 
 @lru_cache(maxsize=1024)
 def _expression(text: str, dialect: str) -> str:
-    totals = _TOTAL_CALL.findall(text)
-    marked = _TOTAL_CALL.sub(lambda match: f"HISTOGRAM_TOTAL_{match[1]}", text)
+    calls = {f"{name}__{column}": (name, column) for name, column in _CALL.findall(text)}
+    sql = _CALL.sub(r"\1__\2", text)
     if dialect != "bigquery":
-        marked = sqlglot.transpile(marked, read="bigquery", write=dialect)[0]
-    for name in totals:
-        marked = marked.replace(f"HISTOGRAM_TOTAL_{name}", _TOTAL[dialect].format(name))
-    return marked
+        sql = sqlglot.transpile(sql, read="bigquery", write=dialect)[0]
+    for mark, (name, column) in calls.items():
+        if name not in _FUNCTIONS:
+            raise ContractError(
+                f"{text!r}: there is no function {name}.{nearest(name, list(_FUNCTIONS))}"
+            )
+        sql = sql.replace(mark, _FUNCTIONS[name][dialect].format(column))
+    return sql
+
+
+# Rules that follow from a column's type alone.
+def _type_checks(name: str, kind: Type) -> list[Check]:
+    if kind.is_histogram:
+        return [
+            Check(
+                f"{name} buckets between {LOWEST_BUCKET} and {HIGHEST_BUCKET}",
+                f"HISTOGRAM_IN_RANGE({name})",
+                column=name,
+            ),
+            Check(f"{name} counts >= 0", f"HISTOGRAM_COUNTED({name})", column=name),
+        ]
+    if kind.kind == "FLOAT64":
+        return [Check(f"{name} is finite", f"NOT (IS_NAN({name}) OR IS_INF({name}))", column=name)]
+    return []
 
 
 @dataclass(frozen=True)
@@ -227,7 +260,7 @@ def read_column(where: str, name: str, given: Any) -> Column:
         type=kind,
         unit=given.get("unit"),
         says=given.get("says", ""),
-        checks=tuple(checks),
+        checks=(*_type_checks(name, kind), *checks),
         nullable=bool(given.get("nullable", False)),
         renamed_from=given.get("renamed_from"),
     )

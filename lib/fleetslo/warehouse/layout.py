@@ -168,7 +168,7 @@ class Layout:
             kept: list[str] = []
             if rows.height:
                 folder.mkdir(parents=True, exist_ok=True)
-                temporary = folder / f".{PART}.{os.getpid()}"
+                temporary = folder / f".{PART}"
                 rows.write_parquet(
                     temporary, compression="zstd", row_group_size=ROW_GROUP_ROWS, statistics=True
                 )

@@ -1,0 +1,166 @@
+"""The embedded warehouse: Parquet files in a folder, DuckDB in this process."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from fleetslo.errors import WarehouseEmpty, WarehouseMissing
+from fleetslo.warehouse import checks, loading, migrations
+from fleetslo.warehouse import describe as describing
+from fleetslo.warehouse.base import Finding, LoadReport, Progress, Warehouse
+from fleetslo.warehouse.contracts import contract, read_contracts
+from fleetslo.warehouse.engine import connected, explained, quoted, refuse_damaged, stored
+from fleetslo.warehouse.journal import locked, recover
+from fleetslo.warehouse.layout import Layout, writing
+from fleetslo.warehouse.queries import for_duckdb, read_query
+from fleetslo.warehouse.sources import read_source
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from fleetslo.warehouse.rollups import Measure, RollupReport
+
+
+class DuckDBWarehouse(Warehouse):
+    """Tables of one folder; see ``fleetslo.warehouse.layout`` for its files.
+
+    Opening finishes or undoes what a killed process left in it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.layout = Layout(Path(url.partition("://")[2]).expanduser().absolute())
+        recover(self.layout)
+
+    def __repr__(self) -> str:
+        """Return the warehouse with its address."""
+        return f"DuckDBWarehouse({self.url!r})"
+
+    def require(self) -> None:
+        """Refuse to go on without a warehouse.
+
+        Raises:
+            WarehouseMissing: there is none in the folder.
+        """
+        if not self.layout.exists():
+            raise WarehouseMissing(
+                f"there is no warehouse in {self.layout.folder}; make one with 'fleetslo demo' "
+                "or 'fleetslo warehouse create'"
+            )
+
+    @contextmanager
+    def connection(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        tables: Sequence[str] | None = None,
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Hold a DuckDB connection in which each table is a view over its files.
+
+        Args:
+            start: files of days that end before it are left out.
+            end: files of days that begin at or after it are left out.
+            tables: the tables to offer; None means all.
+
+        Raises:
+            WarehouseMissing: there is no warehouse in the folder.
+            MigrationNeeded: one of the tables was written under another contract.
+            DataFileError: a file is cut short or damaged.
+        """
+        self.require()
+        wanted = [contract(table) for table in tables] if tables is not None else None
+        contracts = list(read_contracts().values()) if wanted is None else wanted
+        migrations.require_current(self.layout, contracts)
+        files = {one.table: self.layout.files(one.table, start, end) for one in contracts}
+        every = [path for paths in files.values() for path in paths]
+        with connected() as connection, refuse_damaged(connection, every):
+            for one in contracts:
+                view = stored(one, files[one.table])
+                with explained(f"open {one.table}"):
+                    connection.execute(f"CREATE VIEW {quoted(one.table)} AS {view}")
+            yield connection
+
+    def query(self, name: str, **parameters: Any) -> "pl.DataFrame":
+        """Return the answer to a named query; see ``Warehouse.query``."""
+        query = read_query(name)
+        values = query.bind(**parameters)
+        self.require()
+        if not any(self.layout.files(table) for table in read_contracts()):
+            raise WarehouseEmpty(
+                f"the warehouse in {self.layout.folder} holds no data yet; fill it with "
+                "'fleetslo demo' or 'fleetslo warehouse load TABLE FILE'"
+            )
+        start = values.get("since", values.get("start"))
+        with (
+            self.connection(start, values.get("end"), query.tables) as connection,
+            explained(f"query {name}"),
+        ):
+            frame = connection.sql(for_duckdb(query), params=values).pl()
+        return query.cast(frame)
+
+    def create(self) -> None:
+        """Make the folder; what exists in it is left as it is."""
+        with writing(self.layout.folder):
+            self.layout.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.layout):
+            meta = self.layout.meta
+            versions = {name: one.version for name, one in read_contracts().items()}
+            known = versions | meta["contracts"]
+            if not self.layout.exists() or known != meta["contracts"]:
+                self.layout.update_meta({"format": meta["format"], "contracts": known})
+
+    def load(
+        self,
+        table: str,
+        files: Sequence[Path],
+        *,
+        step: timedelta | None = None,
+        source: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> LoadReport:
+        """Load files: all of their rows, or none; see ``Warehouse.load``."""
+        filled = contract(table)
+        self.require()
+        migrations.require_current(self.layout, [filled])
+        mapping = read_source(source) if source is not None else None
+        job = loading.job(filled, files, step, mapping, parameters)
+        return loading.load(self.layout, job, progress)
+
+    def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
+        """Return what the tables break of their contracts; see ``Warehouse.check``."""
+        self.require()
+        contracts = read_contracts()
+        wanted = contracts if tables is None else {name: contract(name) for name in tables}
+        migrations.require_current(self.layout, list(wanted.values()))
+        return checks.check(self.layout, wanted, as_of)
+
+    def rollup(
+        self, measures: "Sequence[Measure]", progress: Progress | None = None
+    ) -> "RollupReport":
+        """Sum minutes into hours, days and objectives; see ``Warehouse.rollup``."""
+        from fleetslo.warehouse.rollups import rollup
+
+        self.require()
+        migrations.require_current(self.layout, list(read_contracts().values()))
+        with locked(self.layout):
+            return rollup(self, measures, progress)
+
+    def describe(self) -> "pl.DataFrame":
+        """Return one row per table; see ``fleetslo.warehouse.describe``."""
+        self.require()
+        return describing.describe(self.layout, read_contracts())
+
+    def migrate(self) -> list[str]:
+        """Write tables of older contracts anew; return their names."""
+        self.require()
+        return migrations.migrate(self.layout, read_contracts())
+
+    def complete_until(self) -> datetime | None:
+        """Return the end of the newest minute that is covered, or None."""
+        self.require()
+        return describing.complete_until(self.layout, read_contracts())
