@@ -44,8 +44,8 @@ class Failure:
     """Why a notebook did not reach its end.
 
     ``cell`` counts all cells of the notebook from 1, as JupyterLab shows them, without the cell
-    of parameters that a run adds; it is None when no cell had begun. ``line`` is the line of that
-    cell at fault, where Python says so.
+    of parameters that a run adds; it is None when no cell had begun, or ``where`` says what else
+    is at fault. ``line`` is the line of that cell, where Python says so.
     """
 
     cell: int | None
@@ -55,12 +55,11 @@ class Failure:
     source: str = ""
     line: int | None = None
     traceback: tuple[str, ...] = ()
+    where: str = "before its first cell"
 
     def __str__(self) -> str:
         """Return the failure in one line: ``cell 4 of 9, line 2: ValueError: boom``."""
-        where = (
-            "before its first cell" if self.cell is None else f"cell {self.cell} of {self.cells}"
-        )
+        where = self.where if self.cell is None else f"cell {self.cell} of {self.cells}"
         if self.line is not None:
             where += f", line {self.line}"
         what = " ".join(f"{self.name}: {self.value}".split()).rstrip(": ")

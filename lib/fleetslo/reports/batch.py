@@ -1,0 +1,289 @@
+"""A batch of reports: run the notebooks, draw the pages, publish them in one step.
+
+One failure does not stop the others. Pages that are good are published; where one is not, the
+page of that period that an earlier run published stays.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed
+from fleetslo.reports import site as sites
+from fleetslo.reports.check import Checked
+from fleetslo.reports.files import folder
+from fleetslo.reports.jobs import SAYS, BatchProgress, Failure, Job, Result, Silent
+from fleetslo.reports.manifest import Manifest, new_run_id
+from fleetslo.reports.page import Page, Pages, page_of
+from fleetslo.reports.pool import Pool, Stop, stops
+from fleetslo.reports.site import Drawn, Published, Release, read_published
+from fleetslo.reports.tasks import (
+    Draw,
+    Execute,
+    as_checked,
+    as_result,
+    error_page,
+    write_pages,
+)
+from fleetslo.settings import Settings
+
+# Starting the kernel, saving and the error page are not the notebook's own time.
+_MARGIN_S = 120.0
+# A page is drawn in about 0.2 s; one that takes this long never ends.
+_DRAW_LIMIT_S = 300.0
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What a batch came to. ``index`` is the site's, or None when nothing was published."""
+
+    run_id: str
+    folder: Path
+    results: Mapping[str, Result]
+    index: Path | None
+    duration_s: float
+
+
+def notebook_environ(settings: Settings) -> dict[str, str]:
+    """Return the environment of a notebook's kernel: this one, with the settings in force."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("FLEETSLO_")}
+    for name in Settings.model_fields:
+        if name != "project":  # the folder that the kernel starts in
+            environ[f"FLEETSLO_{name.upper()}"] = str(getattr(settings, name))
+    environ["PLOTLY_RENDERER"] = "plotly_mimetype"
+    environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # no debugger, and no warning about it
+    return environ
+
+
+def run_batch(
+    jobs: Sequence[Job],
+    settings: Settings,
+    *,
+    catalogue: Mapping[str, Mapping[str, Any]] | None = None,
+    progress: BatchProgress | None = None,
+    run_id: str | None = None,
+) -> BatchReport:
+    """Run the jobs, ``settings.jobs`` at a time, and publish their pages.
+
+    Executed notebooks, error pages and ``manifest.json`` are kept under ``runs/<run id>`` in the
+    home folder, the site under ``site``. ``catalogue`` says squad and tier of each service, for
+    the index.
+
+    Raises:
+        NotebookFailed: at least one report failed; the good ones are published all the same.
+        Cancelled: SIGINT or SIGTERM; no process is left, and the site is as it was.
+        OutputError: the home folder cannot be written, or holds a site of another kind.
+    """
+    began = time.monotonic()
+    run_id = run_id or new_run_id()
+    run_folder = folder(settings.home / "runs" / run_id)
+    site = folder(settings.home / "site")
+    folder(site / "releases")
+    read_published(site)  # a site that cannot be read is found before the work, not after it
+    by_path = {job.path: job for job in jobs}
+    as_of = next((job.as_of for job in jobs), "")
+    manifest = Manifest(run_folder, run_id, as_of, by_path)
+    batch = _Batch(settings, manifest, site, progress or Silent(), dict(catalogue or {}))
+    manifest.write("running")
+    try:
+        with stops() as stop, Pool[Any](settings.jobs, batch.log) as pool:
+            batch.execute(pool, stop)
+            index = batch.publish(pool, stop)
+    except Cancelled:
+        batch.cancel()
+        manifest.write("cancelled")
+        raise
+    except FleetsloError:
+        manifest.write("failed")
+        raise
+    failed = batch.failed()
+    manifest.write("failed" if failed else "ok", batch.release if index else None)
+    if failed:
+        raise NotebookFailed(_told(failed, len(by_path), run_folder, published=index is not None))
+    return BatchReport(run_id, run_folder, manifest.results, index, time.monotonic() - began)
+
+
+class _Batch:
+    """One batch while it goes on."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        manifest: Manifest,
+        site: Path,
+        progress: BatchProgress,
+        catalogue: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self._settings = settings
+        self._manifest = manifest
+        self._site = site
+        self._progress = progress
+        self._catalogue = catalogue
+        self._jobs = manifest.jobs
+        self._results = manifest.results
+        self.log = manifest.folder / "workers.log"
+        self.release: Path | None = None
+
+    def execute(self, pool: Pool[Any], stop: Stop) -> None:
+        """Run every notebook; afterwards each job has a result."""
+        environ = notebook_environ(self._settings)
+        timeout_s = self._settings.notebook_timeout_s
+        tasks = [
+            Execute(
+                job,
+                self._manifest.folder,
+                self._manifest.run_id,
+                environ,
+                self._settings.project,
+                timeout_s,
+            )
+            for job in self._jobs.values()
+        ]
+        self._progress.planned(list(self._jobs.values()))
+        for task, answer in pool.run(
+            tasks,
+            limit_s=timeout_s + _MARGIN_S,
+            stop=stop,
+            started=lambda task: self._progress.started(task.job),
+            told=lambda task, what, value: self._progress.cell(task.job, *value),
+        ):
+            self._finish(task.job, as_result(answer))
+
+    def _finish(self, job: Job, result: Result) -> None:
+        self._results[job.path] = result
+        self._progress.finished(job, result)
+
+    def failed(self) -> dict[str, tuple[Job, Result]]:
+        """Return the jobs that came to no page, by path."""
+        return {
+            path: (self._jobs[path], result)
+            for path, result in self._results.items()
+            if result.outcome != "ok"
+        }
+
+    def cancel(self) -> None:
+        """Record that the jobs without a result were stopped."""
+        for path in self._jobs:
+            self._results.setdefault(path, Result("cancelled", 0.0))
+
+    def publish(self, pool: Pool[Any], stop: Stop) -> Path | None:
+        """Draw the pages of the good results, and publish them unless there is none."""
+        published = read_published(self._site)
+        drawn = self._draw(published, pool, stop)
+        if not drawn:
+            return None
+        release = Release(self._site, self._manifest.run_id)
+        with _publishing(self._site):
+            # Another batch may have published since: what it added must not be lost.
+            published = read_published(self._site)
+            try:
+                release.build(
+                    published,
+                    drawn,
+                    self._catalogue,
+                    self.failed(),
+                    lambda done, total: self._progress.stage("publishing", done, total),
+                )
+                release.check(drawn)
+                stop.check()
+                index = sites.switch(release)
+            finally:
+                release.discard()
+            sites.prune(self._site, self._settings.keep_releases)
+        self.release = release.final
+        shutil.rmtree(self._manifest.folder / "pages", ignore_errors=True)  # the site has them
+        return index
+
+    def _draw(self, published: Published, pool: Pool[Any], stop: Stop) -> list[Drawn]:
+        """Return the pages that may be published.
+
+        A page that turns out to be wrong leaves the plan, and then those that link to it are
+        drawn again, without the link.
+        """
+        run_id = self._manifest.run_id
+        wanted = {
+            path: page_of(self._jobs[path], result.head, run_id)
+            for path, result in self._results.items()
+            if result.outcome == "ok"
+        }
+        checked: dict[str, Checked] = {}
+        for attempt in range(len(wanted) + 1):
+            pages = Pages([*published.pages, *wanted.values()])
+            todo = [
+                page
+                for path, page in wanted.items()
+                if path not in checked or _dead(checked[path], pages)
+            ]
+            if not todo:
+                break
+            known = write_pages(self._manifest.folder / "pages" / f".known-{attempt}.json", pages)
+            tasks = [self._drawing(page, known) for page in todo]
+            answers = pool.run(tasks, limit_s=_DRAW_LIMIT_S, stop=stop)
+            for done, (task, answer) in enumerate(answers, start=1):
+                path = task.page.path
+                checked[path] = as_checked(answer)
+                problems = list(checked[path].problems)
+                if attempt:  # drawn knowing what the site will hold
+                    problems += _dead(checked[path], pages)
+                if problems:
+                    del wanted[path]
+                    self._reject(path, problems)
+                self._progress.stage("drawing pages", done, len(tasks))
+        return [
+            Drawn(page, self._file(page), frozenset(checked[path].needs))
+            for path, page in wanted.items()
+        ]
+
+    def _file(self, page: Page) -> Path:
+        return self._manifest.folder / "pages" / page.path
+
+    def _drawing(self, page: Page, known: Path) -> Draw:
+        executed = self._results[page.path].executed
+        assert executed is not None  # noqa: S101 - a good result has kept its notebook
+        return Draw(page, executed, self._file(page), known)
+
+    def _reject(self, path: str, problems: Sequence[str]) -> None:
+        failure = Failure(None, 0, "PageError", "; ".join(problems), where="its page")
+        failed = replace(self._results[path], outcome="failed", failure=failure)
+        self._finish(self._jobs[path], failed)
+
+
+def _dead(checked: Checked, pages: Pages) -> list[str]:
+    """Return a problem for each page that a page needs and the site will not have."""
+    return [
+        f"it has a dead link: {path}"
+        for path in sorted(checked.needs)
+        if path not in pages.by_path and path != "index.html" and not path.startswith("assets/")
+    ]
+
+
+@contextmanager
+def _publishing(site: Path) -> Iterator[None]:
+    """Let one process at a time publish; the lock goes with the process, however it ends."""
+    with (site / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _told(
+    failed: Mapping[str, tuple[Job, Result]], total: int, run_folder: Path, *, published: bool
+) -> str:
+    """Return the message about failed reports: each with its notebook, cell and error."""
+    good = total - len(failed)
+    site = f"the other {good} are published" if published else "nothing was published"
+    lines = [f"{len(failed)} of {total} reports failed; {site}"]
+    for job, result in list(failed.values())[:_MOST_NAMED]:
+        lines.append(f"  {job.page} ({job.notebook}): {SAYS[result.outcome]}: {result.failure}")
+        page = error_page(run_folder, job)
+        if page.is_file():
+            lines.append(f"    {page}")
+    if len(failed) > _MOST_NAMED:
+        lines.append(f"  and {len(failed) - _MOST_NAMED} more: {run_folder / 'manifest.json'}")
+    return "\n".join(lines)

@@ -1,0 +1,182 @@
+"""What the workers of a batch do: run a notebook, draw its page."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fleetslo.reports.check import Checked, check_page
+from fleetslo.reports.files import write_file
+from fleetslo.reports.jobs import SAYS, Failure, Head, Job, Result
+from fleetslo.reports.page import Page, Pages, relative
+from fleetslo.reports.pool import Broken
+from fleetslo.reports.worker import Surroundings
+
+
+@dataclass(frozen=True)
+class Execute:
+    """Run a job's notebook. The result's notebook is kept in ``folder``; see ``kept_at``."""
+
+    job: Job
+    folder: Path
+    run_id: str
+    environ: Mapping[str, str]
+    start_in: Path
+    timeout_s: float
+
+    def run(self, surroundings: Surroundings) -> Result:
+        """Return what became of the job; whatever goes wrong in the notebook is in there."""
+        from fleetslo.reports.kernel import durations_s, execute
+
+        began = time.monotonic()
+        job = self.job
+        executed = execute(
+            _read(job.source),
+            job.parameters,
+            name=job.notebook,
+            environ=self.environ,
+            folder=self.start_in,
+            timeout_s=self.timeout_s,
+            running=surroundings.running,
+            on_cell=lambda cell, cells: surroundings.tell("cell", (cell, cells)),
+        )
+        result = Result(
+            outcome=executed.outcome,
+            duration_s=time.monotonic() - began,
+            executed=kept_at(self.folder, job, good=executed.outcome == "ok"),
+            failure=executed.failure,
+            head=head_of(executed.notebook),
+            cell_durations_s=durations_s(executed.notebook),
+        )
+        assert result.executed is not None  # noqa: S101
+        _write(result.executed, executed.notebook)
+        if result.outcome != "ok":
+            self._error_page(executed.notebook, result)
+        return result
+
+    def _error_page(self, notebook: Any, result: Result) -> None:
+        from fleetslo.reports.html import Context, render_failure
+
+        reason = f"{SAYS[result.outcome]}: {result.failure}"
+        html = render_failure(
+            notebook,
+            title=self.job.page,
+            assets="assets",
+            standalone=True,
+            context=Context(run=self.run_id),
+            reason=reason[0].upper() + reason[1:],
+        )
+        write_file(error_page(self.folder, self.job), html)
+
+
+def _read(path: Path) -> Any:
+    import nbformat
+
+    reading: Any = nbformat.read
+    return reading(path, as_version=4)
+
+
+def _write(path: Path, notebook: Any) -> None:
+    import nbformat
+
+    writing: Any = nbformat.writes
+    write_file(path, writing(notebook) + "\n")
+
+
+def kept_at(folder: Path, job: Job, *, good: bool) -> Path:
+    """Return where the executed notebook of a job is kept in the folder of its run."""
+    kind = "notebooks" if good else "failures"
+    return (folder / kind / job.path).with_suffix(".ipynb")
+
+
+def error_page(folder: Path, job: Job) -> Path:
+    """Return where the error page of a job is kept in the folder of its run."""
+    return folder / "failures" / job.path
+
+
+def head_of(notebook: Any) -> Head:
+    """Return what the first verdict block among a notebook's outputs says."""
+    from fleetslo.charts.blocks import MIMETYPE
+
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            block = output.get("data", {}).get(MIMETYPE)
+            if isinstance(block, dict) and block.get("block") == "verdict":
+                return Head(
+                    name=block["name"],
+                    verdict=block["verdict"],
+                    sentence=block["sentence"],
+                    headline=block["headline"],
+                )
+    return Head()
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Turn an executed notebook into its page, written to ``target``, and look it over.
+
+    ``pages`` is a file of all pages that the site will have (``write_pages``); without it the
+    page stands alone and links to nothing.
+    """
+
+    page: Page
+    executed: Path
+    target: Path
+    pages: Path | None = None
+    standalone: bool = False
+    assets: str | None = None
+
+    def run(self, surroundings: Surroundings) -> Checked:
+        """Return what is wrong with the page, and the files of the site that it needs."""
+        from fleetslo.reports.html import Context, render
+
+        page = self.page
+        context = Context(run=page.run_id)
+        if self.pages is not None:
+            known = _read_pages(self.pages)
+            before, after = known.previous(page), known.next(page)
+            context = Context(
+                links=known.links_from(page),
+                previous=relative(before.path, page.path) if before else None,
+                next=relative(after.path, page.path) if after else None,
+                home=relative("index.html", page.path),
+                run=page.run_id,
+            )
+        html = render(
+            _read(self.executed),
+            title=page.title,
+            assets=page.assets if self.assets is None else self.assets,
+            standalone=self.standalone,
+            context=context,
+        )
+        write_file(self.target, html)
+        return check_page(html, page.path)
+
+
+def as_result(answer: Result | Broken) -> Result:
+    """Return the result of an ``Execute``, also where its worker did not live to give one."""
+    if isinstance(answer, Broken):
+        trace = tuple(answer.detail.splitlines())
+        failure = Failure(None, 0, "WorkerError", answer.says, traceback=trace, where="its worker")
+        return Result("failed", 0.0, failure=failure)
+    return answer
+
+
+def as_checked(answer: Checked | Broken) -> Checked:
+    """Return what a ``Draw`` found, also where its worker did not live to say."""
+    return Checked(problems=[answer.says]) if isinstance(answer, Broken) else answer
+
+
+def write_pages(path: Path, pages: Pages) -> Path:
+    """Write what workers need to know of the other pages, and return where."""
+    # Headlines are left out: they make up most of it, and no link needs them.
+    slim = [vars(replace(page, headline={}, sentence="")) for page in pages]
+    return write_file(path, json.dumps(slim))
+
+
+@lru_cache(maxsize=2)
+def _read_pages(path: Path) -> Pages:
+    return Pages(Page(**page) for page in json.loads(path.read_text(encoding="utf-8")))
