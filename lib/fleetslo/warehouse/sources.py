@@ -1,0 +1,278 @@
+"""Mappings of what a company already has onto the tables: the files under ``queries/sources/``.
+
+A source is a GoogleSQL file that asks a table ``raw`` and answers with rows of one of the suite's
+tables, and a YAML file of the same name that says what ``raw`` holds::
+
+    says: Requests of each component and five minutes, …
+    reads:
+      raw: {unix_ts: INT64, microservice: STRING, p50_s: FLOAT64}
+    fills: requests
+    step: 5m                                          # where one row covers more than a minute
+    parameters:
+      traffic: {type: STRING, says: the scenario}     # must be given
+      cases: {type: ARRAY<STRING>, default: []}       # may be left out
+
+On an embedded warehouse ``raw`` is read from files; columns that the YAML does not name are left
+unread. On BigQuery it is the table that the company has.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import yaml
+
+from fleetslo import resources
+from fleetslo.errors import (
+    ContractError,
+    DataFileError,
+    ParameterError,
+    PeriodError,
+    UnknownName,
+    UnknownParameter,
+    nearest,
+)
+from fleetslo.periods import instant
+from fleetslo.warehouse.contracts import contract
+from fleetslo.warehouse.dialect import to_duckdb
+from fleetslo.warehouse.raw import read_raw
+from fleetslo.warehouse.types import Type
+
+_KEYS = {"says", "reads", "fills", "step", "parameters"}
+_PARAMETER_KEYS = {"type", "says", "default"}
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_TRUTH = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a source asks for; ``required`` unless the YAML gives a default."""
+
+    name: str
+    type: Type
+    says: str = ""
+    default: Any = None
+    required: bool = True
+
+    def value(self, given: Any) -> Any:
+        """Return a value of the parameter's type; text as from a command line is read.
+
+        A list is written with commas: ``-p splits=train,test``.
+
+        Raises:
+            ParameterError: it is no such value.
+        """
+        if self.type.element is not None:
+            texts = given.split(",") if isinstance(given, str) else given
+            if not isinstance(texts, (list, tuple)):
+                raise self._wrong(given)
+            return [self._scalar(self.type.element, item) for item in texts if item != ""]
+        return self._scalar(self.type, given)
+
+    def _wrong(self, given: Any) -> ParameterError:
+        return ParameterError(f"parameter {self.name!r} is {given!r}; it must be {self.type}")
+
+    def _scalar(self, kind: Type, given: Any) -> Any:
+        try:
+            match kind.kind:
+                case "STRING" if isinstance(given, str):
+                    return given
+                case "INT64" if not isinstance(given, (bool, float)):
+                    return int(given)
+                case "FLOAT64" if not isinstance(given, bool):
+                    return float(given)
+                case "BOOL":
+                    return given if isinstance(given, bool) else _TRUTH[str(given).lower()]
+                case "TIMESTAMP":
+                    return instant(given)
+                case "DATE":
+                    return instant(given).date()
+        except (ValueError, TypeError, KeyError, AttributeError, PeriodError):
+            pass
+        raise self._wrong(given)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One mapping: it reads a table ``raw`` and fills one of the suite's tables."""
+
+    name: str
+    sql: str
+    says: str
+    reads: Mapping[str, Type]
+    fills: str
+    parameters: Mapping[str, Parameter]
+    step: timedelta | None = None
+
+    def rows(
+        self,
+        files: Sequence[Path],
+        parameters: Mapping[str, Any] | None = None,
+        connection: duckdb.DuckDBPyConnection | None = None,
+    ) -> pl.DataFrame:
+        """Return the rows of the table ``fills`` that some files hold, cast to its contract.
+
+        Args:
+            files: CSV, NDJSON or Parquet files, ``.gz`` too, read as one table ``raw``.
+            parameters: values by name; text is read as a command line gives it.
+            connection: where to run the SQL; None opens one in memory.
+
+        Raises:
+            DataFileError: a file cannot be read, lacks a column or holds a value of another type.
+            ContractError: the answer is not what the table's contract says.
+            UnknownParameter: the source has no such parameter.
+            ParameterError: a parameter is missing or has the wrong type.
+        """
+        values = self.values(parameters or {})
+        raw = read_raw(files, self.reads)
+        with _open(connection) as place, _registered(place, raw):
+            try:
+                answer = place.sql(self.for_duckdb(), params=values).pl()
+            except duckdb.Error as error:
+                first = str(error).partition("\n")[0]
+                raise DataFileError(
+                    f"source {self.name}: cannot map {_listed(files)}: {first}"
+                ) from None
+        try:
+            return contract(self.fills).cast(answer)
+        except ContractError as error:
+            raise ContractError(f"source {self.name}: {error}") from None
+
+    def for_duckdb(self) -> str:
+        """Return the SQL as DuckDB writes it, with parameters as ``$name``."""
+        given = {name: parameter.type for name, parameter in self.parameters.items()}
+        filled = {column.name: column.type for column in contract(self.fills).columns}
+        return to_duckdb(self.sql, given, filled)
+
+    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return every parameter with its value, checked against its type.
+
+        Raises:
+            UnknownParameter: the source has no such parameter.
+            ParameterError: a parameter is missing or has the wrong type.
+        """
+        for name in given:
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise UnknownParameter(
+                    f"source {self.name} has no parameter {name!r}."
+                    f"{nearest(name, list(self.parameters))} It has: {known}"
+                )
+        values: dict[str, Any] = {}
+        for name, parameter in self.parameters.items():
+            if name not in given and parameter.required:
+                raise ParameterError(
+                    f"source {self.name} needs {name} ({parameter.says or parameter.type}); "
+                    f"give it as -p {name}=…"
+                )
+            values[name] = parameter.value(given.get(name, parameter.default))
+        return values
+
+
+def _listed(files: Sequence[Path]) -> str:
+    names = [str(path) for path in files]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+@contextmanager
+def _open(
+    connection: duckdb.DuckDBPyConnection | None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    if connection is not None:
+        yield connection
+        return
+    with duckdb.connect() as own:
+        own.execute("SET TimeZone = 'UTC'")
+        yield own
+
+
+@contextmanager
+def _registered(place: duckdb.DuckDBPyConnection, raw: pl.DataFrame) -> Iterator[None]:
+    place.register("raw", raw)
+    try:
+        yield
+    finally:
+        place.unregister("raw")
+
+
+def read_source(name: str) -> Source:
+    """Return the source of a name such as ``petshop/requests``.
+
+    Raises:
+        UnknownName: there is no such source.
+        ContractError: its YAML is wrong; the message names file and key.
+    """
+    sql, words = (resources.find("queries", f"sources/{name}.{end}") for end in ("sql", "yaml"))
+    if sql is None or words is None:
+        known = list_sources()
+        raise UnknownName(
+            f"there is no source {name!r}.{nearest(name, known)} Sources: {', '.join(known)}"
+        )
+    try:
+        given = yaml.safe_load(words.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ContractError(f"{words}: not valid YAML: {error}") from None
+    return _source(name, sql.read_text(encoding="utf-8"), words, given)
+
+
+def list_sources() -> list[str]:
+    """Return the names of all sources, the project's own and the packaged ones."""
+    found = resources.listing("queries", "sources/**/*.sql")
+    return [name.removeprefix("sources/").removesuffix(".sql") for name, _ in found]
+
+
+def _source(name: str, sql: str, words: Path, given: Any) -> Source:
+    if not isinstance(given, dict):
+        raise ContractError(f"{words}: a source is a mapping with says, reads and fills")
+    _refuse(words, given, _KEYS)
+    for key in ("says", "reads", "fills"):
+        if not given.get(key):
+            raise ContractError(f"{words}: {key!r} is missing")
+    reads = given["reads"]
+    if not isinstance(reads, dict) or list(reads) != ["raw"] or not isinstance(reads["raw"], dict):
+        raise ContractError(f"{words}: reads names one table, raw: {{column: TYPE, …}}")
+    contract(given["fills"])
+    return Source(
+        name=name,
+        sql=sql,
+        says=given["says"],
+        reads={column: Type.parse(str(kind)) for column, kind in reads["raw"].items()},
+        fills=given["fills"],
+        parameters={
+            key: _parameter(words, key, of) for key, of in (given.get("parameters") or {}).items()
+        },
+        step=_step(words, given.get("step")),
+    )
+
+
+def _refuse(words: Path, given: dict[str, Any], known: set[str]) -> None:
+    for key in given:
+        if key not in known:
+            raise ContractError(f"{words}: unknown key {key!r}.{nearest(key, sorted(known))}")
+
+
+def _parameter(words: Path, name: str, given: Any) -> Parameter:
+    if not isinstance(given, dict) or "type" not in given:
+        raise ContractError(f"{words}: parameter {name!r} needs a type, such as {{type: STRING}}")
+    _refuse(words, given, _PARAMETER_KEYS)
+    return Parameter(
+        name=name,
+        type=Type.parse(str(given["type"])),
+        says=given.get("says", ""),
+        default=given.get("default"),
+        required="default" not in given,
+    )
+
+
+def _step(words: Path, given: Any) -> timedelta | None:
+    if given is None:
+        return None
+    number, unit = str(given)[:-1], str(given)[-1:]
+    if not number.isdigit() or unit not in _SECONDS or int(number) == 0:
+        raise ContractError(f"{words}: step {given!r} is no length; write 60s, 5m or 1h")
+    return timedelta(seconds=int(number) * _SECONDS[unit])
