@@ -33,6 +33,9 @@ class Settings(BaseModel):
     late_data_hours: Annotated[
         float, Field(ge=0, description="how far a period may reach past the newest data")
     ] = 6.0
+    bigquery_bytes_limit: Annotated[
+        int, Field(ge=0, description="the most bytes that one BigQuery query may read")
+    ] = 200 * 1024**3
     jobs: Annotated[int, Field(ge=1, le=64, description="notebooks run at once")] = 2
     notebook_timeout_s: Annotated[
         float, Field(gt=0, description="time that one notebook may take")

@@ -1,0 +1,227 @@
+"""A warehouse in BigQuery: read only in this version.
+
+Every query is the text under ``queries/`` as it stands, with named parameters. Before it runs, a
+dry run says what it would read; over the setting ``bigquery_bytes_limit`` it is refused. Results
+come over the Storage Read API as Arrow and go straight into Polars.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+import polars as pl
+
+from fleetslo.errors import SettingsError, WarehouseError, WarehouseMissing
+from fleetslo.settings import load_settings
+from fleetslo.warehouse.base import Finding, LoadReport, Progress, RollupReport, Warehouse
+from fleetslo.warehouse.contracts import read_contracts
+from fleetslo.warehouse.queries import Query, read_query
+from fleetslo.warehouse.types import Type
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
+
+    from fleetslo.warehouse.rollups import Measure
+
+_GIB = 1024**3
+_LEAST_BILLED = 10 * 1024**2
+"""BigQuery bills at least 10 MiB per table and query; a cap equal to the estimate is refused."""
+
+_FRESH = (("requests_hourly", timedelta(hours=1)), ("slo_minutes", timedelta(minutes=1)))
+"""Tables whose newest row says how far the data reaches, and how much time a row covers."""
+
+
+class BigQueryWarehouse(Warehouse):
+    """The tables of a dataset, asked through google-cloud-bigquery.
+
+    Args:
+        url: ``bigquery://project/dataset``.
+        client: the client to use; made from application-default credentials when None.
+        bytes_limit: the most that one query may read; from the settings when None.
+    """
+
+    def __init__(
+        self, url: str, client: "bigquery.Client | None" = None, bytes_limit: int | None = None
+    ) -> None:
+        parts = urlsplit(url)
+        dataset = parts.path.strip("/")
+        if not parts.netloc or not dataset or "/" in dataset:
+            raise SettingsError(f"{url!r} is no dataset; write bigquery://project/dataset")
+        self.url = url
+        self.project, self.dataset = parts.netloc, dataset
+        limit = (
+            load_settings().settings.bigquery_bytes_limit if bytes_limit is None else bytes_limit
+        )
+        self.bytes_limit = limit
+        self._given = client
+
+    @cached_property
+    def client(self) -> "bigquery.Client":
+        """The client; made when it is first used.
+
+        Raises:
+            WarehouseMissing: there are no credentials.
+        """
+        if self._given is not None:
+            return self._given
+        from google.auth.exceptions import DefaultCredentialsError
+        from google.cloud import bigquery
+
+        try:
+            return bigquery.Client(project=self.project)
+        except DefaultCredentialsError:
+            raise WarehouseMissing(
+                f"{self.url}: there are no Google credentials here; run "
+                "'gcloud auth application-default login' or use a service account"
+            ) from None
+
+    def query(self, name: str, **parameters: Any) -> pl.DataFrame:
+        """Return the answer to a named query, cast to its contract; see ``Warehouse.query``."""
+        query = read_query(name)
+        bound = query.bind(**parameters)
+        return query.cast(self._run(query.sql, _parameters(query, bound), name))
+
+    def _run(self, sql: str, parameters: list[Any], name: str) -> pl.DataFrame:
+        from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
+        from google.cloud import bigquery
+
+        options = {
+            "query_parameters": parameters,
+            "default_dataset": f"{self.project}.{self.dataset}",
+            "labels": {"tool": "fleetslo", "query": name.replace("/", "-").replace(".", "-")},
+        }
+        try:
+            dry = self.client.query(
+                sql, job_config=bigquery.QueryJobConfig(**options, dry_run=True)
+            )
+            estimate = int(dry.total_bytes_processed or 0)
+            if estimate > self.bytes_limit:
+                raise WarehouseError(
+                    f"query {name!r} would read {estimate / _GIB:.1f} GiB, over the limit of "
+                    f"{self.bytes_limit / _GIB:.1f} GiB; ask for a shorter period or fewer "
+                    "services, or raise the setting bigquery_bytes_limit"
+                )
+            cap = self.bytes_limit + _LEAST_BILLED * 4
+            job = self.client.query(
+                sql, job_config=bigquery.QueryJobConfig(**options, maximum_bytes_billed=cap)
+            )
+            return pl.DataFrame(pl.from_arrow(job.result().to_arrow()))
+        except NotFound as error:
+            raise WarehouseMissing(
+                f"{self.url}: {error.message}; the tables are those of queries/tables/"
+            ) from None
+        except Forbidden as error:
+            raise WarehouseError(
+                f"{self.url}: {error.message}; it takes the roles BigQuery Job User on the "
+                "project and BigQuery Data Viewer on the dataset"
+            ) from None
+        except GoogleAPICallError as error:
+            raise WarehouseError(f"{self.url}: query {name!r}: {error.message}") from None
+
+    def describe(self) -> pl.DataFrame:
+        """Return one row per table: table, says, rows, days, first, last, bytes."""
+        sql = (
+            "SELECT table_name, SUM(total_rows) AS row_count, COUNT(*) AS days, "
+            "MIN(partition_id) AS first_id, MAX(partition_id) AS last_id, "
+            "SUM(total_logical_bytes) AS bytes FROM INFORMATION_SCHEMA.PARTITIONS "
+            "WHERE total_rows > 0 GROUP BY table_name"
+        )
+        found = {row["table_name"]: row for row in self._run(sql, [], "describe").to_dicts()}
+        rows = []
+        for name, contract in read_contracts().items():
+            row = found.get(name, {})
+            rows.append(
+                {
+                    "table": name,
+                    "says": contract.says,
+                    "rows": row.get("row_count") or 0,
+                    "days": row.get("days") if contract.partition else None,
+                    "first": _day(row.get("first_id")),
+                    "last": _day(row.get("last_id")),
+                    "bytes": row.get("bytes") or 0,
+                }
+            )
+        return pl.DataFrame(
+            rows,
+            schema={
+                "table": pl.String, "says": pl.String, "rows": pl.Int64, "days": pl.Int64,
+                "first": pl.Datetime("us", "UTC"), "last": pl.Datetime("us", "UTC"),
+                "bytes": pl.Int64,
+            },
+        )  # fmt: skip
+
+    def complete_until(self) -> datetime | None:
+        """Return the end of the newest hour or minute that the fact tables cover, or None."""
+        from google.cloud import bigquery
+
+        lasts = dict(self.describe().select("table", "last").iter_rows())
+        newest = []
+        for table, covers in _FRESH:
+            day, column = lasts[table], read_contracts()[table].partition
+            if day is None:
+                continue
+            sql = f"SELECT MAX({column}) AS newest FROM {table} WHERE {column} >= @start"
+            start = bigquery.ScalarQueryParameter("start", "TIMESTAMP", day)
+            found = self._run(sql, [start], "complete_until")["newest"][0]
+            if found is not None:
+                newest.append(found.astimezone(UTC) + covers)
+        return max(newest, default=None)
+
+    def create(self) -> None:
+        """Refuse: this version only reads BigQuery."""
+        self._read_only("create")
+
+    def load(
+        self,
+        table: str,
+        files: Sequence[Path],
+        *,
+        step: timedelta | None = None,
+        source: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> LoadReport:
+        """Refuse: this version only reads BigQuery."""
+        self._read_only("load")
+
+    def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
+        """Refuse: this version only reads BigQuery."""
+        self._read_only("check")
+
+    def rollup(
+        self, measures: "Sequence[Measure]", progress: Progress | None = None
+    ) -> RollupReport:
+        """Refuse: this version only reads BigQuery."""
+        self._read_only("rollup")
+
+    def migrate(self) -> list[str]:
+        """Refuse: this version only reads BigQuery."""
+        self._read_only("migrate")
+
+    def _read_only(self, command: str) -> NoReturn:
+        raise WarehouseError(
+            f"{self.url}: 'warehouse {command}' works on duckdb:// folders; this version reads "
+            "BigQuery and leaves filling it to your own pipelines (see queries/tables/ and "
+            "queries/rollups/)"
+        )
+
+
+def _parameters(query: Query, bound: Mapping[str, Any]) -> list[Any]:
+    from google.cloud import bigquery
+
+    def parameter(name: str, kind: Type) -> Any:
+        if kind.element is not None:
+            return bigquery.ArrayQueryParameter(name, kind.element.kind, bound[name])
+        return bigquery.ScalarQueryParameter(name, kind.kind, bound[name])
+
+    return [parameter(name, kind) for name, kind in query.bound_types.items()]
+
+
+def _day(partition: str | None) -> datetime | None:
+    """Return a partition's day; ``__NULL__`` and ``__UNPARTITIONED__`` have none."""
+    if partition is None or not partition[:8].isdigit():
+        return None
+    return datetime.strptime(partition[:8], "%Y%m%d").replace(tzinfo=UTC)

@@ -1,0 +1,159 @@
+"""The BigQuery warehouse against a recorded client; nothing here leaves the machine."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from google.api_core.exceptions import BadRequest, Forbidden, NotFound
+
+from fleetslo.errors import SettingsError, WarehouseError, WarehouseMissing
+from fleetslo.warehouse.base import open_warehouse
+from fleetslo.warehouse.bigquery import BigQueryWarehouse
+
+START, END = datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
+
+
+class Job:
+    def __init__(self, table: pa.Table, estimate: int) -> None:
+        self.table, self.total_bytes_processed = table, estimate
+
+    def result(self) -> "Job":
+        return self
+
+    def to_arrow(self) -> pa.Table:
+        return self.table
+
+
+class Recorded:
+    """Answers each query with the next table, and remembers what it was asked."""
+
+    def __init__(self, *answers: pa.Table | Exception, estimate: int = 1000) -> None:
+        self.answers, self.estimate = list(answers), estimate
+        self.asked: list[tuple[str, Any]] = []
+
+    def query(self, sql: str, job_config: Any) -> Job:
+        self.asked.append((sql, job_config))
+        if job_config.dry_run:
+            return Job(pa.table({}), self.estimate)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Job(answer, self.estimate)
+
+
+def opened(client: Recorded, limit: int = 10**9) -> BigQueryWarehouse:
+    return BigQueryWarehouse("bigquery://proj/reliability", client, limit)  # type: ignore[arg-type]
+
+
+SEEN = pa.table(
+    {
+        "service": ["checkout"],
+        "first_hour": pa.array([START], pa.timestamp("us", "UTC")),
+        "last_hour": pa.array([END], pa.timestamp("us", "UTC")),
+        "request_count": pa.array([42], pa.decimal128(38, 0)),
+    }
+)
+
+
+def test_a_query_goes_as_it_is_written_with_named_parameters() -> None:
+    client = Recorded(SEEN)
+    frame = opened(client).query("fleet/seen", start=START, end=END, services=["checkout"])
+    # BigQuery may answer a sum as a decimal; the contract makes it an integer again
+    assert frame.row(0) == ("checkout", START, END, 42)
+    assert frame.schema["request_count"].is_integer()
+    (dry_sql, dry), (sql, config) = client.asked
+    assert sql == dry_sql
+    assert dry.dry_run
+    assert {p.name: getattr(p, "value", None) or p.values for p in config.query_parameters} == {
+        "start": START,
+        "end": END,
+        "services": ["checkout"],
+    }
+    assert config.default_dataset.dataset_id == "reliability"
+    assert config.labels == {"tool": "fleetslo", "query": "fleet-seen"}
+    # a cap equal to the estimate is refused by BigQuery: 10 MiB a table are added
+    assert config.maximum_bytes_billed == 10**9 + 40 * 1024**2
+
+
+def test_a_query_over_the_limit_is_refused_before_it_runs() -> None:
+    client = Recorded(estimate=3 * 1024**3)
+    with pytest.raises(WarehouseError, match=r"would read 3\.0 GiB, over the limit of 1\.0 GiB"):
+        opened(client, 1024**3).query("fleet/seen", start=START, end=END)
+    assert len(client.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (NotFound("Not found: Table x"), WarehouseMissing, "queries/tables"),
+        (Forbidden("Access denied"), WarehouseError, "BigQuery Data Viewer"),
+        (BadRequest("no such column"), WarehouseError, "no such column"),
+    ],
+)
+def test_what_bigquery_refuses_is_said_with_its_remedy(
+    error: Exception, kind: type[WarehouseError], says: str
+) -> None:
+    with pytest.raises(kind, match=says):
+        opened(Recorded(error)).query("fleet/seen", start=START, end=END)
+
+
+PARTITIONS = pa.table(
+    {
+        "table_name": ["requests_hourly", "services"],
+        "row_count": [100, 7],
+        "days": [28, 1],
+        "first_id": ["20261004", "__UNPARTITIONED__"],
+        "last_id": ["20261031", "__UNPARTITIONED__"],
+        "bytes": [9000, 70],
+    }
+)
+
+
+def test_tables_are_described_from_their_partitions() -> None:
+    frame = opened(Recorded(PARTITIONS)).describe()
+    rows = {row["table"]: row for row in frame.iter_rows(named=True)}
+    assert rows["requests_hourly"]["last"] == datetime(2026, 10, 31, tzinfo=UTC)
+    assert (rows["services"]["days"], rows["services"]["rows"]) == (None, 7)
+    assert rows["requests"]["rows"] == 0
+
+
+def test_data_is_complete_to_the_end_of_its_newest_hour() -> None:
+    newest = pa.table(
+        {"newest": pa.array([datetime(2026, 10, 31, 22, tzinfo=UTC)], pa.timestamp("us", "UTC"))}
+    )
+    assert opened(Recorded(PARTITIONS, newest)).complete_until() == datetime(
+        2026, 10, 31, 23, tzinfo=UTC
+    )
+    assert opened(Recorded(PARTITIONS.slice(1))).complete_until() is None
+
+
+def test_writing_is_refused_with_what_to_do() -> None:
+    place = opened(Recorded())
+    for write in (
+        place.create,
+        lambda: place.load("requests", [Path("x.csv")]),
+        lambda: place.check(END),
+        lambda: place.rollup([]),
+        place.migrate,
+    ):
+        with pytest.raises(WarehouseError, match="works on duckdb:// folders"):
+            write()
+
+
+def test_an_address_names_a_project_and_a_dataset() -> None:
+    with pytest.raises(SettingsError, match="bigquery://project/dataset"):
+        BigQueryWarehouse("bigquery://project/a/b")
+    assert isinstance(open_warehouse("bigquery://project/dataset"), BigQueryWarehouse)
+
+
+def test_without_credentials_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from google.auth import exceptions
+
+    def nobody(*_: object, **__: object) -> None:
+        raise exceptions.DefaultCredentialsError("none")
+
+    monkeypatch.setattr("google.cloud.bigquery.Client", nobody)
+    with pytest.raises(WarehouseMissing, match="gcloud auth application-default login"):
+        open_warehouse("bigquery://project/dataset").query("fleet/seen", start=START, end=END)
