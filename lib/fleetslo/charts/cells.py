@@ -120,11 +120,11 @@ def bar(value: float, full: float, zero_at: float, given: str | None, text: str)
     wanted = abs(value) / full * (100 - zero_at)
     width = _tenth(min(max(wanted, _LEAST_BAR if value else 0.0), room))
     left = _tenth(zero_at - width) if value < 0 else zero_at
-    cut = " cut" if wanted > room + 0.1 else ""
+    over = " over" if wanted > room + 0.1 else ""
     colour = f" {given}" if given else ""
     return (
         f'<span class="bar"><span class="track" style="--zero:{zero_at:g}%">'
-        f'<span class="fill{colour}{cut}" style="left:{left:g}%;width:{width:g}%"></span></span>'
+        f'<span class="fill{colour}{over}" style="left:{left:g}%;width:{width:g}%"></span></span>'
         f'<span class="n">{escape(text)}</span></span>'
     )
 

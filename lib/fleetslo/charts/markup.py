@@ -73,12 +73,14 @@ def tiles(payload: Mapping[str, Any]) -> str:
     parts = []
     for tile in payload["tiles"]:
         verdict = tile["verdict"]
-        spoken = f'<span class="hidden"> ({words.verdict_mark(verdict).word})</span>'
+        spoken = ""
+        if verdict:
+            spoken = f'<span class="hidden"> ({words.verdict_mark(verdict).word})</span>'
         detail = f'<dd class="detail">{inline(tile["detail"])}</dd>' if tile["detail"] else ""
         parts.append(
             f'<div class="tile"><dt>{inline(tile["label"])}</dt>'
             f'<dd class="value{" " + verdict if verdict else ""}">{escape(tile["value"])}'
-            f"{spoken if verdict else ''}</dd>{detail}</div>"
+            f"{spoken}</dd>{detail}</div>"
         )
     return f'<dl class="tiles">{"".join(parts)}</dl>'
 

@@ -115,7 +115,8 @@ def columns_of(frame: pl.DataFrame) -> list[Col]:
 
 
 def _column_of(name: str, dtype: pl.DataType) -> Col:
-    label = words.capital(name.removesuffix("_s").replace("_", " ")) or name
+    label = name.removesuffix("_s").replace("_", " ")
+    label = label if label in _LATENCIES else words.capital(label)
     if dtype == pl.Date:
         return Col(name, label, "time", format="day")
     if dtype.is_temporal():

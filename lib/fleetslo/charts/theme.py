@@ -95,7 +95,7 @@ def template() -> go.layout.Template:
             "plot_bgcolor": SURFACE,
             "colorway": list(SERIES),
             "colorscale": {"sequential": HEAT},
-            "margin": {"l": 8, "r": 12, "t": 12, "b": 8, "pad": 4},
+            "margin": {"l": 8, "r": 22, "t": 12, "b": 8, "pad": 4},
             "hovermode": "x unified",
             "hoverlabel": {
                 "bgcolor": SURFACE,

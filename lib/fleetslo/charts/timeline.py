@@ -172,7 +172,10 @@ def plotly_text(text: str) -> str:
 def _label_incidents(
     fig: go.Figure, incidents: Sequence[Mapping[str, Any]], start: datetime, end: datetime
 ) -> int:
-    """Label the longest incidents above the plot; return how many rows of labels there are."""
+    """Label the longest incidents above the plot; return how many rows of labels there are.
+
+    The labels are placed for a full-width chart; site.js places them again for the width it finds.
+    """
     total = (end - start).total_seconds()
 
     def length(one: Mapping[str, Any]) -> float:
@@ -181,17 +184,22 @@ def _label_incidents(
     chosen = sorted(incidents, key=length, reverse=True)[:_MOST_LABELS]
     used: list[float] = []  # how far right each row is taken, in pixels
     for one in sorted(chosen, key=lambda item: item["started_at"]):
-        text = plotly_text(_short(f"{one['incident_id']} · {words.duration(length(one))}"))
-        width = len(text) * _CHARACTER_PX
+        parts = [str(one["incident_id"]), words.duration(length(one))]
+        if one.get("title"):
+            parts.append(_short(str(one["title"])))
         left = max((one["started_at"] - start).total_seconds(), 0) / total * _PLOT_PX
-        to_left = left + width > _PLOT_PX
-        begin = left - width if to_left else left
-        row = next((i for i, right in enumerate(used) if right + 8 <= begin), len(used))
+        for text in (" · ".join(parts), " · ".join(parts[:2])):
+            width = len(text) * _CHARACTER_PX
+            to_left = left + width > _PLOT_PX
+            begin = left - width if to_left else left
+            row = next((i for i, right in enumerate(used) if right + 8 <= begin), len(used))
+            if row == 0:
+                break
         if row >= _MOST_LABEL_ROWS:
             continue
-        used[row:] = [begin + width]
+        used[row : row + 1] = [begin + width]
         fig.add_annotation(
-            name="incident",
+            name=f"incident: {plotly_text(' · '.join(parts))}",
             xref="x",
             yref="y domain",
             x=_naive(max(one["started_at"], start)),
@@ -199,7 +207,7 @@ def _label_incidents(
             yshift=2 + row * _LABEL_ROW_PX,
             xanchor="right" if to_left else "left",
             yanchor="bottom",
-            text=text,
+            text=plotly_text(text),
             hovertext=_incident_says(one),
             showarrow=False,
             font={"size": 11, "color": MUTED},

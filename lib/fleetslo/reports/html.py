@@ -148,7 +148,7 @@ def render_index(
 @cache
 def _exporter() -> TemplateExporter:
     """Return nbconvert's exporter over our template; made once, since that takes a while."""
-    exporter = TemplateExporter(
+    exporter = TemplateExporter(  # type: ignore[no-untyped-call]
         template_name="fleetslo",
         template_file="index.html.j2",
         extra_template_basedirs=[str(Path(__file__).parent / "templates")],

@@ -18,7 +18,11 @@ from fleetslo.charts.blocks import LAB_ONLY, MIMETYPE, PLOTLY_MIMETYPE
 from fleetslo.charts.markup import Links
 
 _TAGS = frozenset(
-    ["a", "abbr", "b", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em", "h2", "h3", "h4", "i", "li", "ol", "p", "pre", "small", "span", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+    (
+        *("a", "abbr", "b", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt"),
+        *("em", "h2", "h3", "h4", "i", "li", "ol", "p", "pre", "small", "span", "strong", "sub"),
+        *("sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"),
+    )
 )
 _ATTRIBUTES = {"*": ["title"], "td": ["colspan", "rowspan"], "th": ["colspan", "rowspan", "scope"]}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -31,7 +31,10 @@ startCharts();
 let resized = 0;
 addEventListener('resize', () => {
   clearTimeout(resized);
-  resized = setTimeout(() => document.querySelectorAll('.scroll').forEach(fit), 150);
+  resized = setTimeout(() => {
+    document.querySelectorAll('.scroll').forEach(fit);
+    redrawResized();
+  }, 150);
 });
 addEventListener('beforeprint', beforePrint);
 addEventListener('afterprint', afterPrint);

@@ -20,10 +20,10 @@ function drawBar(value, full, zero, given, text) {
   const wanted = (Math.abs(value) / full) * (100 - zero);
   const width = tenth(Math.min(Math.max(wanted, value ? 1.5 : 0), room));
   const left = value < 0 ? tenth(zero - width) : zero;
-  const cut = wanted > room + 0.1 ? ' cut' : '';
+  const over = wanted > room + 0.1 ? ' over' : '';
   const colour = given ? ` ${given}` : '';
   return `<span class="bar"><span class="track" style="--zero:${zero}%">` +
-    `<span class="fill${colour}${cut}" style="left:${left}%;width:${width}%"></span></span>` +
+    `<span class="fill${colour}${over}" style="left:${left}%;width:${width}%"></span></span>` +
     `<span class="n">${esc(text)}</span></span>`;
 }
 
@@ -262,7 +262,8 @@ function makeSave(sortable) {
   const button = document.createElement('button');
   button.type = 'button';
   button.className = 'save';
-  button.textContent = 'Save as CSV';
+  button.textContent = numbers ? 'Save as CSV' : 'CSV';
+  if (card) button.setAttribute('aria-label', 'Save this table as CSV');
   button.addEventListener('click', () => {
     const quote = (value) => {
       const text = value === null || value === undefined ? '' : String(value);
@@ -277,7 +278,8 @@ function makeSave(sortable) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });
-  sortable.more.after(button);
+  if (numbers) sortable.more.after(button);
+  else card.prepend(button);
 }
 
 // A table that fits needs no scrolling: its head may then stick to the window.
