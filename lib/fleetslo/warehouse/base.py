@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -48,17 +48,28 @@ class Finding:
 
 @dataclass(frozen=True)
 class RollupReport:
-    """What a rollup did: days and rows written per derived table."""
+    """What a rollup did: days and rows written per derived table.
+
+    ``unfilled`` names the days for which an objective could not be filled in as far as its service
+    was covered: it is new or changed, and the minutes are gone.
+    """
 
     days: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
+    unfilled: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
-        """Return a sentence per derived table."""
-        return [
+        """Return a sentence per derived table, then one per objective with days unfilled."""
+        written = [
             f"{table}: {self.rows.get(table, 0):,} rows in {days:,} days"
             for table, days in self.days.items()
         ]
+        unfilled = [
+            f"{objective}: new or changed, and the minutes of {len(days):,} days are gone "
+            f"({days[0].isoformat()} to {days[-1].isoformat()}); it is judged without them"
+            for objective, days in self.unfilled.items()
+        ]
+        return written + unfilled
 
 
 class Warehouse(ABC):

@@ -15,7 +15,7 @@ A project's own file hides the packaged one of the same name.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -55,8 +55,8 @@ _WRITE = {
     "STRING": "a text",
     "INT64": "a whole number",
     "FLOAT64": "a number",
-    "BOOL": "True or False",
-    "TIMESTAMP": "a datetime with a zone",
+    "BOOL": "true or false",
+    "TIMESTAMP": "an instant with a zone",
     "DATE": "a date",
 }
 
@@ -91,7 +91,7 @@ class Query:
     columns: tuple[Column, ...]
     owner: str = ""
     sliced_by: str | None = None
-    lookback: timedelta | None = None
+    lookback: timedelta = timedelta(0)
     contract: Contract = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -107,7 +107,7 @@ class Query:
     @property
     def bound_types(self) -> Mapping[str, Type]:
         """The type of every parameter that the SQL may name, ``since`` included."""
-        if self.lookback is None:
+        if not self.lookback:
             return self.parameters
         return {**self.parameters, "since": Type("TIMESTAMP")}
 
@@ -121,12 +121,7 @@ class Query:
             UnknownParameter: the query has no such parameter.
             ParameterError: one is missing, has the wrong type, or ``end`` is not after ``start``.
         """
-        for name in parameters:
-            if name not in self.parameters:
-                raise UnknownParameter(
-                    f"query {self.name!r} has no parameter {name!r}."
-                    f"{nearest(name, list(self.parameters))} It takes {self._signature()}"
-                )
+        self._refuse_unknown(parameters)
         bound: dict[str, Any] = {}
         for name, kind in self.parameters.items():
             if name == "services":
@@ -141,28 +136,38 @@ class Query:
                 f"query {self.name!r}: start {bound['start'].isoformat()} is not before "
                 f"end {bound['end'].isoformat()}"
             )
-        if self.lookback is not None:
+        if self.lookback:
             bound["since"] = bound["start"] - self.lookback
         return bound
 
     def parse(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """Return parameters that a person typed as values of their types; lists take commas.
+        """Return parameters that a person typed as the values they stand for.
+
+        An array is written with commas between its elements, an instant as ``periods.instant``
+        reads it.
 
         Raises:
             UnknownParameter: the query has no such parameter.
-            ParameterError: a text does not read as the parameter's type.
+            ParameterError: a text does not name a value of the parameter's type.
         """
+        self._refuse_unknown(texts)
         values: dict[str, Any] = {}
         for name, text in texts.items():
-            kind = self.parameters.get(name)
-            if kind is None:
-                values[name] = text  # bind names it and what the query takes
-            elif kind.element is not None:
+            kind = self.parameters[name]
+            if kind.element is None:
+                values[name] = _parsed(self.name, name, kind, text)
+            else:
                 parts = [part.strip() for part in text.split(",") if part.strip()]
                 values[name] = [_parsed(self.name, name, kind.element, part) for part in parts]
-            else:
-                values[name] = _parsed(self.name, name, kind, text)
         return values
+
+    def _refuse_unknown(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.parameters:
+                raise UnknownParameter(
+                    f"query {self.name!r} has no parameter {name!r}."
+                    f"{nearest(name, list(self.parameters))} It takes {self._signature()}"
+                )
 
     def _signature(self) -> str:
         return ", ".join(f"{name} ({kind})" for name, kind in self.parameters.items())
@@ -208,19 +213,17 @@ def _checked(query: str, name: str, kind: Type, value: Any) -> Any:
 
 def _parsed(query: str, name: str, kind: Type, text: str) -> Any:
     try:
-        if kind.kind == "INT64":
-            return int(text)
-        if kind.kind == "FLOAT64":
-            return float(text)
         if kind.kind == "BOOL":
-            return {"true": True, "false": False}[text.lower()]
+            return {"true": True, "false": False}[text.strip().lower()]
         if kind.kind == "TIMESTAMP":
             return instant(text)
         if kind.kind == "DATE":
             return date.fromisoformat(text)
+        return {"INT64": int, "FLOAT64": float, "STRING": str}[kind.kind](text)
     except (ValueError, KeyError, PeriodError):
-        raise ParameterError(f"query {query!r}: {name} is {text!r}, not {kind.kind}") from None
-    return text
+        raise ParameterError(
+            f"query {query!r}: {name} is {text!r}, not {kind}; write {_WRITE[kind.kind]}"
+        ) from None
 
 
 def list_queries() -> list[str]:
@@ -293,9 +296,9 @@ def _parameter(file: Path, name: str, text: str) -> Type:
     return kind
 
 
-def _lookback(file: Path, text: str | None) -> timedelta | None:
+def _lookback(file: Path, text: str | None) -> timedelta:
     if text is None:
-        return None
+        return timedelta(0)
     match = re.fullmatch(r"(\d+)([hd])", text)
     if match is None:
         raise ContractError(f"{file}: lookback {text!r} is no length; write 2d or 36h")
