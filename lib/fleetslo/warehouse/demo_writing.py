@@ -1,0 +1,216 @@
+"""Puts what the demo's services sent into the files of a warehouse."""
+
+import os
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from fleetslo.warehouse.contracts import Contract, contract
+from fleetslo.warehouse.demo_calls import add_calls
+from fleetslo.warehouse.demo_catalogue import Service, sends_telemetry, service_sli
+from fleetslo.warehouse.demo_clock import DAY, END, LENGTH, Ints, day_of, moment, times
+from fleetslo.warehouse.demo_events import Incident
+from fleetslo.warehouse.demo_pages import Page
+from fleetslo.warehouse.demo_plan import Plan
+from fleetslo.warehouse.demo_rollouts import Rollout
+from fleetslo.warehouse.demo_rows import Rows, Words
+from fleetslo.warehouse.demo_runtimes import add_runtimes, sli_rows
+from fleetslo.warehouse.demo_service import ServiceMaker
+from fleetslo.warehouse.demo_slo import Tallies
+from fleetslo.warehouse.layout import ROW_GROUP_ROWS, Layout
+
+if TYPE_CHECKING:
+    from fleetslo.warehouse.rollups import Measure
+
+# Everything is as old as the fleet, so that the same seed gives the same folder.
+STAMP_NS = int(END.timestamp()) * 1_000_000_000
+
+
+def write_part(
+    layout: Layout, of: Contract, day: date | None, part: int, frame: pl.DataFrame
+) -> int:
+    """Write one part of a partition and return its rows.
+
+    Parts hold different services, so that each is written once and none is read again.
+    """
+    rows = of.cast(frame).sort(of.order)
+    folder = layout.partition(of.table, day)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"part-{part}.parquet"
+    rows.write_parquet(path, compression="zstd", row_group_size=ROW_GROUP_ROWS, statistics=True)
+    os.utime(path, ns=(STAMP_NS, STAMP_NS))
+    return rows.height
+
+
+def write_services(
+    folder: Path,
+    plan: Plan,
+    services: Sequence[Service],
+    measures: "Sequence[Measure]",
+    part: int,
+) -> tuple[int, pl.DataFrame]:
+    """Make some services, write their rows, and return (rows, what was planted by minute)."""
+    layout, words = Layout(folder), Words()
+    tables: dict[str, list[Rows]] = {}
+    planted: list[pl.DataFrame] = []
+    tallied: list[tuple[str, Tallies]] = []
+    for service in services:
+        if not sends_telemetry(service):
+            continue
+        maker = ServiceMaker(service, plan, measures, words)
+        maker.make()
+        add_calls(maker)
+        add_runtimes(maker)
+        if (sli := service_sli(service)) is not None:
+            maker.made.add("sli_events", sli_rows(maker, *sli))
+        for table, rows in maker.made.rows.items():
+            tables.setdefault(table, []).append(Rows.joined(rows))
+        planted.extend(_planted(service.name, *harm) for harm in maker.made.planted)
+        tallied.append((service.name, maker.tallies))
+    texts = pl.Series("text", words.texts, dtype=pl.String)
+    written = 0
+    for table in sorted(tables):
+        joined = Rows.joined(tables.pop(table))
+        written += _write_days(layout, contract(table), joined, texts, part)
+    written += _write_tallies(layout, tallied, part)
+    empty = _planted("", "", *(np.zeros(0, np.int64) for _ in range(3)))
+    return written, pl.concat([empty, *planted])
+
+
+def _planted(service: str, cause: str, minutes: Ints, faults: Ints, slow: Ints) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "minute": times(minutes),
+            "service": pl.Series([service], dtype=pl.String).new_from_index(0, len(minutes)),
+            "cause": pl.Series([cause], dtype=pl.String).new_from_index(0, len(minutes)),
+            "extra_error_count": pl.Series(faults, dtype=pl.Int64),
+            "extra_slow_count": pl.Series(slow, dtype=pl.Float64),
+        }
+    )
+
+
+def _write_days(layout: Layout, of: Contract, rows: Rows, texts: pl.Series, part: int) -> int:
+    days = rows.columns["time"] // DAY
+    order = np.argsort(days, kind="stable")
+    bounds = np.searchsorted(days[order], np.arange(LENGTH // DAY + 1))
+    written = 0
+    for day in range(LENGTH // DAY):
+        chosen = order[bounds[day] : bounds[day + 1]]
+        if len(chosen):
+            frame = rows.take(chosen).frame(texts, of.partition or "minute")
+            written += write_part(layout, of, day_of(day * DAY), part, frame)
+    return written
+
+
+def _write_tallies(layout: Layout, tallied: list[tuple[str, Tallies]], part: int) -> int:
+    of, written = contract("slo_minutes"), 0
+    for begin in range(0, LENGTH, DAY):
+        frames = []
+        for service, tallies in tallied:
+            if begin < tallies.start:
+                continue
+            day = slice(begin - tallies.start, begin - tallies.start + DAY)
+            covered = np.flatnonzero(tallies.covered[day])
+            minutes = times(begin + covered)
+            for tally in tallies.tallies:
+                measure = tally.measure
+                frames.append(
+                    pl.DataFrame(
+                        {
+                            "minute": minutes,
+                            "service": _same(service, len(covered)),
+                            "objective": _same(measure.objective, len(covered)),
+                            "definition": _same(measure.definition, len(covered)),
+                            "good_count": tally.good[day][covered],
+                            "valid_count": tally.valid[day][covered],
+                            "uncertain_count": tally.uncertain[day][covered],
+                        }
+                    )
+                )
+        if frames and (frame := pl.concat(frames)).height:
+            written += write_part(layout, of, day_of(begin), part, frame)
+    return written
+
+
+def _same(text: str, length: int) -> pl.Series:
+    return pl.Series([text], dtype=pl.String).new_from_index(0, length)
+
+
+def write_events(layout: Layout, plan: Plan) -> int:
+    """Write the catalogue, deployments, incidents and pages, and return their rows."""
+    first = LENGTH - plan.size.days * DAY
+    rollouts = [rollout for it in plan.releases.values() for rollout in it.rollouts]
+    listed = {
+        "deployments": [
+            row for rollout in rollouts if rollout.start >= first for row in _deployments(rollout)
+        ],
+        "incidents": [_incident(it) for it in plan.incidents if it.started >= first],
+        "pages": [_page(it) for it in plan.pages if it.opened >= first],
+    }
+    written = write_part(layout, contract("services"), None, 0, plan.catalogue)
+    for table, rows in listed.items():
+        if not rows:
+            continue
+        of = contract(table)
+        frame = pl.DataFrame(rows, schema=of.schema, orient="row")
+        day = pl.col(of.partition or "").dt.date()
+        for (when,), some in frame.group_by(day, maintain_order=True):
+            assert isinstance(when, date)  # noqa: S101 - narrows the type of a group key
+            written += write_part(layout, of, when, 0, some)
+    return written
+
+
+def _deployments(rollout: Rollout) -> list[dict[str, object]]:
+    return [
+        {
+            "deployment_id": f"{rollout.rollout_id}-{nth}",
+            "rollout_id": rollout.rollout_id,
+            "service": rollout.service,
+            "version": rollout.version,
+            "previous_version": rollout.previous,
+            "region": step.region,
+            "strategy": rollout.strategy,
+            "traffic_share": step.share,
+            "committed_at": moment(rollout.committed),
+            "started_at": moment(step.start),
+            "finished_at": None if step.finish is None else moment(step.finish),
+            "outcome": rollout.outcome,
+            "rollback_of": rollout.rollback_of,
+            "remediates": rollout.remediates,
+        }
+        for nth, step in enumerate(rollout.steps, 1)
+    ]
+
+
+def _incident(incident: Incident) -> dict[str, object]:
+    return {
+        "incident_id": incident.incident_id,
+        "service": incident.service,
+        "severity": incident.severity,
+        "title": incident.title,
+        "started_at": moment(incident.started),
+        "detected_at": moment(incident.detected),
+        "mitigated_at": None if incident.mitigated is None else moment(incident.mitigated),
+        "resolved_at": None if incident.resolved is None else moment(incident.resolved),
+        "cause": incident.cause,
+        "caused_by": incident.caused_by,
+    }
+
+
+def _page(page: Page) -> dict[str, object]:
+    return {
+        "page_id": page.page_id,
+        "squad": page.squad,
+        "service": page.service,
+        "alert": page.alert,
+        "urgency": page.urgency,
+        "opened_at": moment(page.opened),
+        "acknowledged_at": None if page.acknowledged is None else moment(page.acknowledged),
+        "resolved_at": None if page.resolved is None else moment(page.resolved),
+        "incident_id": page.incident_id,
+        "actionable": page.actionable,
+    }
