@@ -25,6 +25,8 @@ _KINDS = {
 # What is wrong with a row travels through SQL as one text: column, value and why, with a MARK
 # between; NULL stands for a value that is not there. Neither occurs in a readable text.
 MARK, NULL = "\x1f", "\x1e"
+# Stands for the column where a line of NDJSON is no row at all.
+WHOLE_LINE = "(the whole line)"
 # How much of a refused value is shown.
 _SHOWN = 60
 
@@ -131,7 +133,7 @@ def _ndjson(path: Path, wanted: list[str]) -> Opened:
     known = ", ".join(literal(name) for name in wanted)
     unknown = f"list_filter(json_keys(line), lambda k: k NOT IN ({known}))"
     strange = fault(f"{unknown}[1]", "NULL", literal("is unknown to the contract"))
-    no_object = fault(literal("(the whole line)"), "line", literal("is not a JSON object"))
+    no_object = fault(literal(WHOLE_LINE), "line", literal("is not a JSON object"))
     select = (
         "WITH lines AS ("
         'SELECT row_number() OVER () AS "row number", line '

@@ -16,21 +16,18 @@ On an embedded warehouse ``raw`` is read from files; columns that the YAML does 
 unread. On BigQuery it is the table that the company has.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import yaml
 
 from fleetslo import resources
 from fleetslo.errors import (
     ContractError,
-    DataFileError,
     ParameterError,
     PeriodError,
     UnknownName,
@@ -40,6 +37,7 @@ from fleetslo.errors import (
 from fleetslo.periods import instant
 from fleetslo.warehouse.contracts import contract
 from fleetslo.warehouse.dialect import to_duckdb
+from fleetslo.warehouse.engine import connected, explained
 from fleetslo.warehouse.raw import read_raw
 from fleetslo.warehouse.types import Type
 
@@ -110,34 +108,26 @@ class Source:
     step: timedelta | None = None
 
     def rows(
-        self,
-        files: Sequence[Path],
-        parameters: Mapping[str, Any] | None = None,
-        connection: duckdb.DuckDBPyConnection | None = None,
+        self, files: Sequence[Path], parameters: Mapping[str, Any] | None = None
     ) -> pl.DataFrame:
         """Return the rows of the table ``fills`` that some files hold, cast to its contract.
 
         Args:
             files: CSV, NDJSON or Parquet files, ``.gz`` too, read as one table ``raw``.
             parameters: values by name; text is read as a command line gives it.
-            connection: where to run the SQL; None opens one in memory.
 
         Raises:
             DataFileError: a file cannot be read, lacks a column or holds a value of another type.
             ContractError: the answer is not what the table's contract says.
             UnknownParameter: the source has no such parameter.
             ParameterError: a parameter is missing or has the wrong type.
+            WarehouseError: the SQL fails, as the logarithm of a negative duration does.
         """
         values = self.values(parameters or {})
         raw = read_raw(files, self.reads)
-        with _open(connection) as place, _registered(place, raw):
-            try:
-                answer = place.sql(self.for_duckdb(), params=values).pl()
-            except duckdb.Error as error:
-                first = str(error).partition("\n")[0]
-                raise DataFileError(
-                    f"source {self.name}: cannot map {_listed(files)}: {first}"
-                ) from None
+        with connected() as connection, explained(f"source {self.name}"):
+            connection.register("raw", raw)
+            answer = connection.sql(self.for_duckdb(), params=values).pl()
         try:
             return contract(self.fills).cast(answer)
         except ContractError as error:
@@ -172,32 +162,6 @@ class Source:
                 )
             values[name] = parameter.value(given.get(name, parameter.default))
         return values
-
-
-def _listed(files: Sequence[Path]) -> str:
-    names = [str(path) for path in files]
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-
-
-@contextmanager
-def _open(
-    connection: duckdb.DuckDBPyConnection | None,
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    if connection is not None:
-        yield connection
-        return
-    with duckdb.connect() as own:
-        own.execute("SET TimeZone = 'UTC'")
-        yield own
-
-
-@contextmanager
-def _registered(place: duckdb.DuckDBPyConnection, raw: pl.DataFrame) -> Iterator[None]:
-    place.register("raw", raw)
-    try:
-        yield
-    finally:
-        place.unregister("raw")
 
 
 def read_source(name: str) -> Source:

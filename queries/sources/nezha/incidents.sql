@@ -1,18 +1,28 @@
 -- Every injected fault, at the service that it was injected into.
 -- grain: one row per incident_id
+WITH faults AS (
+  SELECT
+    system,
+    service,
+    pod,
+    fault_type,
+    TIMESTAMP(inject_time_utc) AS injected_at
+  FROM raw
+  WHERE
+    ARRAY_LENGTH(@days) = 0
+    OR day IN UNNEST(@days)
+)
+
 SELECT
-  CONCAT(system, '/', service, '/', CAST(UNIX_SECONDS(inject_time_utc) AS STRING)) AS incident_id,
+  CONCAT(system, '/', service, '/', CAST(UNIX_SECONDS(injected_at) AS STRING)) AS incident_id,
   service,
   CONCAT(REPLACE(fault_type, '_', ' '), ' injected into ', pod) AS title,
-  inject_time_utc AS started_at,
-  TIMESTAMP_ADD(inject_time_utc, INTERVAL @lasts_s SECOND) AS resolved_at,
+  injected_at AS started_at,
+  TIMESTAMP_ADD(injected_at, INTERVAL @lasts_s SECOND) AS resolved_at,
   CASE fault_type
     WHEN 'cpu_contention' THEN 'capacity'
     WHEN 'cpu_consumed' THEN 'capacity'
     WHEN 'network_delay' THEN 'dependency'
     ELSE 'unknown'
   END AS cause
-FROM raw
-WHERE
-  ARRAY_LENGTH(@days) = 0
-  OR day IN UNNEST(@days)
+FROM faults

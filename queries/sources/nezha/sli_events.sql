@@ -1,10 +1,10 @@
 -- Whether a minute of the load generator was free of errors.
 -- grain: one row per minute, service, sli
 SELECT
-  TIMESTAMP_TRUNC(time_utc, MINUTE) AS minute,
+  TIMESTAMP_TRUNC(TIMESTAMP(time_utc), MINUTE) AS minute,
   LOWER(service) AS service,
   'minutes_without_errors' AS sli,
   IF(success_pct >= 100, 1, 0) AS good_count,
   1 AS valid_count
 FROM raw
-WHERE time_utc < TIMESTAMP '2023-01-01 00:00:00+00'
+WHERE time_utc < '2023'

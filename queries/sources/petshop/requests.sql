@@ -41,7 +41,7 @@ ranked AS (
   FROM counted
   WHERE
     request_count > error_count
-    AND p50_s > 0
+    AND p50_s <> 0
 ),
 
 -- Where two quantiles are the same request, the higher one stands.
