@@ -77,6 +77,14 @@ def run(arguments: list[str]) -> int:
             raise
         complain(f"{error.filename or 'a file'}: {error.strerror or error}")
         return OutputError.exit_code
+    except Exception as error:  # noqa: BLE001  a fault of ours, said without a stack trace
+        if debug:
+            raise
+        complain(
+            f"a fault in fleetslo itself: {type(error).__name__}: {error}; "
+            "'--debug' shows where, please report it"
+        )
+        return FleetsloError.exit_code
     return result if isinstance(result, int) else 0
 
 

@@ -259,7 +259,7 @@ def _measure(group: Sequence[Objective]) -> Measure:
 
 def make_demo(
     settings: Settings, size: str, seed: int, progress: Progress | None = None
-) -> DemoReport:
+) -> "DemoReport":
     """Make the demo fleet in the warehouse of the settings and return what was made."""
     from fleetslo.warehouse import demo
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fleetslo.commands.screen import pairs, progress, say, table
+from fleetslo.commands.screen import batch_progress, pairs, say, table
 from fleetslo.commands.warehouse import Address
 
 
@@ -19,7 +19,7 @@ def report(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="the page; default: under .fleetslo/reports"),
+        typer.Option("--output", "-o", help="the page's file; default: under .fleetslo/reports"),
     ] = None,
     standalone: Annotated[
         bool, typer.Option("--standalone", help="one self-contained file, to send to somebody")
@@ -31,26 +31,26 @@ def report(
 ) -> None:
     """Run one notebook and write its page."""
     from fleetslo.reports.notebooks import describe, list_notebooks
+    from fleetslo.settings import load_settings
 
     if notebook is None:
-        rows = [(name, says) for name, says in list_notebooks()]
-        table(["notebook", "what it answers"], rows)
+        table(["notebook", "what it answers"], [(n.name, n.question) for n in list_notebooks()])
         return
     if parameters:
-        found = describe(notebook)
-        rows = [(p.name, p.type, repr(p.default), p.help) for p in found]
+        rows = [(p.name, p.type, repr(p.default), p.help) for p in describe(notebook)]
         table(["parameter", "type", "default", "what it is"], rows)
         return
-    from fleetslo.publishing import one_report
+    from fleetslo.reports.running import one_report
 
-    with progress() as show:
+    settings = load_settings({"warehouse": warehouse}).settings
+    with batch_progress() as watch:
         page = one_report(
             notebook,
             pairs(parameter or []),
-            output,
+            settings,
+            output=output,
             standalone=standalone,
-            warehouse=warehouse,
-            progress=show,
+            progress=watch,
         )
     say(str(page))
 
@@ -60,18 +60,24 @@ def run(
         str, typer.Option(help="the day that periods end on; default: the newest whole day of data")
     ] = "",
     only: Annotated[
-        list[str] | None, typer.Option(help="only this notebook, or notebook/service; repeatable")
+        list[str] | None,
+        typer.Option(help="only this notebook, or service_slo/SERVICE; may be repeated"),
+    ] = None,
+    every: Annotated[
+        str | None, typer.Option(help="only the reports made every day, week or month")
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="notebooks run at once")] = None,
     warehouse: Address = None,
 ) -> None:
     """Run every report of notebooks/schedule.yaml and publish the site."""
-    from fleetslo.publishing import run_schedule
+    from fleetslo.reports.running import run_schedule
+    from fleetslo.settings import load_settings
 
-    with progress() as show:
-        outcome = run_schedule(as_of, only or [], jobs=jobs, warehouse=warehouse, progress=show)
-    say(f"{outcome.pages} pages in {outcome.seconds:.0f} s")
-    say(f"open {outcome.index}")
+    settings = load_settings({"warehouse": warehouse, "jobs": jobs}).settings
+    with batch_progress() as watch:
+        done = run_schedule(settings, as_of=as_of, only=only or [], every=every, progress=watch)
+    say(f"{len(done.results)} reports in {done.duration_s:.0f} s")
+    say(f"open {done.index}")
 
 
 def register(app: typer.Typer) -> None:

@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     import polars as pl
 
+    from fleetslo.reports.jobs import BatchProgress, Job, Result
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -47,6 +49,42 @@ def progress() -> Iterator[Progress]:
             bars.update(tasks[what], completed=done, total=total)
 
         yield show
+
+
+@contextmanager
+def batch_progress() -> Iterator["BatchProgress"]:
+    """Give a watcher of a batch that draws a bar of reports, with those that run now."""
+    with progress() as show:
+        yield _Watch(show)
+
+
+class _Watch:
+    """Turns what a batch tells into bars; failures are printed as they happen."""
+
+    def __init__(self, show: Progress) -> None:
+        self._show = show
+        self._total = 0
+        self._done = 0
+
+    def planned(self, jobs: "Sequence[Job]") -> None:
+        self._total, self._done = len(jobs), 0
+        self._show("running reports", 0, self._total)
+
+    def started(self, job: "Job") -> None:
+        pass
+
+    def cell(self, job: "Job", cell: int, cells: int) -> None:
+        if self._total == 1:
+            self._show(f"running {job.page}", cell, cells)
+
+    def finished(self, job: "Job", result: "Result") -> None:
+        if result.outcome != "ok" and self._total > 1:
+            complain(f"{job.page}: {result.failure or result.outcome}")
+        self._done = min(self._done + 1, self._total)
+        self._show("running reports", self._done, self._total)
+
+    def stage(self, what: str, done: int, total: int) -> None:
+        self._show(what, done, total)
 
 
 def _plain() -> Progress:

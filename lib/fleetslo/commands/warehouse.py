@@ -65,14 +65,16 @@ def load(
     """Load files into a table: every row is checked first, then all of it or nothing."""
     from fleetslo.warehouse.base import open_warehouse
 
+    length = _step(step)
+    given = pairs(parameter or [])
     place = open_warehouse(_url(warehouse))
     with progress() as show:
         report = place.load(
             table_name,
             files,
-            step=_step(step),
+            step=length,
             source=source,
-            parameters=pairs(parameter or []),
+            parameters=given,
             progress=show,
         )
     for path in report.already_loaded:

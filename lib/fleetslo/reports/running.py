@@ -1,0 +1,83 @@
+"""Running the schedule, or one report, on the fleet that the settings name."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fleetslo.fleet import Fleet, open_fleet
+from fleetslo.periods import Period
+from fleetslo.reports.batch import BatchReport, run_batch
+from fleetslo.reports.jobs import BatchProgress
+from fleetslo.reports.notebooks import describe, find_notebook
+from fleetslo.reports.schedule import Entry, plan_jobs, read_schedule
+from fleetslo.reports.single import run_report
+from fleetslo.settings import Settings
+
+
+def run_schedule(
+    settings: Settings,
+    *,
+    as_of: str = "",
+    only: Sequence[str] = (),
+    every: str | None = None,
+    progress: BatchProgress | None = None,
+) -> BatchReport:
+    """Run the reports of ``notebooks/schedule.yaml`` and publish the site.
+
+    ``as_of`` empty is the newest whole day of data, ``only`` keeps some reports and ``every`` those
+    of one rhythm; see ``plan_jobs``.
+
+    Raises:
+        WarehouseMissing, WarehouseEmpty, PeriodError, NoData: before anything runs.
+        NotebookFailed, Cancelled, OutputError: see ``run_batch``.
+    """
+    fleet = open_fleet(settings.warehouse)
+    end = as_of or f"{fleet.last_day:%Y-%m-%d}"
+    entries = read_schedule()
+    catalogue = _catalogue(fleet, entries, end)
+    jobs = plan_jobs(entries, as_of=end, services=sorted(catalogue), every=every, only=only)
+    return run_batch(jobs, settings, catalogue=catalogue, progress=progress)
+
+
+def _catalogue(fleet: Fleet, entries: Sequence[Entry], end: str) -> Mapping[str, dict[str, Any]]:
+    """Return squad and tier of every service of the periods that the schedule reports on."""
+    found: dict[str, dict[str, Any]] = {}
+    for period in sorted({entry.period for entry in entries}):
+        for row in fleet.services(fleet.period(period, end)).iter_rows(named=True):
+            found[row["service"]] = {"squad": row["squad"], "tier": row["tier"]}
+    return found
+
+
+def one_report(
+    notebook: str,
+    parameters: Mapping[str, object],
+    settings: Settings,
+    *,
+    output: Path | None = None,
+    standalone: bool = False,
+    progress: BatchProgress | None = None,
+) -> Path:
+    """Run one notebook on the fleet and return the path of its page.
+
+    Where the notebook takes ``as_of`` and none is given, it is the newest whole day of data, so
+    that the page says which period it covers. A service and a period that do not exist are
+    refused before a kernel starts.
+
+    Raises:
+        UnknownNotebook, UnknownParameter, ParameterError, PeriodError, NoData, UnknownService:
+            before anything runs.
+        NotebookFailed, Cancelled, OutputError: see ``run_report``.
+    """
+    defaults = {one.name: one.default for one in describe(find_notebook(notebook))}
+    given = dict(parameters)
+    values = {**defaults, **given}
+    if set(given) <= set(defaults) and isinstance(values.get("period"), str):
+        fleet = open_fleet(settings.warehouse)
+        period = fleet.period(str(values["period"]), str(values.get("as_of") or ""))
+        if "as_of" in defaults and not values["as_of"]:
+            given["as_of"] = f"{fleet.last_day:%Y-%m-%d}"
+        if isinstance(values.get("service"), str):
+            fleet.service(str(values["service"]), Period(period.start, period.end))
+    return run_report(
+        notebook, given, settings, output=output, standalone=standalone, progress=progress
+    )
