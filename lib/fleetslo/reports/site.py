@@ -215,7 +215,8 @@ def switch(release: Release) -> Path:
             link.symlink_to(Path("releases") / release.run_id)
             link.replace(release.site / "current")
         except OSError:
-            link.unlink(missing_ok=True)
+            with suppress(OSError):
+                link.unlink()
             shutil.rmtree(release.final, ignore_errors=True)
             raise
     return release.site / "current" / "index.html"

@@ -137,7 +137,9 @@ def test_a_value_of_another_type_is_refused_by_name(notebook, name, given, expec
 
 
 def test_an_unknown_parameter_is_refused_with_a_suggestion(notebook):
-    with pytest.raises(UnknownParameter, match=r"has no parameter 'servce'. Did you mean 'service'"):
+    with pytest.raises(
+        UnknownParameter, match=r"has no parameter 'servce'. Did you mean 'service'"
+    ):
         check_parameters(notebook, {"servce": "checkout"})
 
 

@@ -1,0 +1,80 @@
+"""The index lists the latest report of every service, and what failed."""
+
+from pathlib import Path
+
+from fleetslo.reports.contents import contents
+from fleetslo.reports.html import render_index
+from fleetslo.reports.jobs import Failure, Job, Result
+from fleetslo.reports.page import Page, Pages
+
+
+def page(name, path, period="2026-10", service=None, **more):
+    given = {"run_id": "r1", "title": name, **more}
+    return Page(path, name, f"reports/{name}", service, period, **given)
+
+
+PAGES = Pages(
+    [
+        page("one/a", "old/a.html", "2026-09", "a", verdict="missed", sentence="Old."),
+        page("one/a", "new/a.html", service="a", verdict="met", sentence="`a` is **fine**.",
+             headline={"squad": "Pay", "tier": 1, "budget_left": 0.5}, run_id="r2"),
+        page("extra/a", "new/extra.html", service="a"),
+        page("one/b", "new/b.html", service="b"),
+        page("fleet", "new/fleet.html", title="Fleet overview", sentence="**1 of 2** fine."),
+        page("fleet", "old/fleet.html", "2026-09", title="Fleet overview", sentence="None."),
+    ]
+)  # fmt: skip
+
+
+def test_a_service_is_shown_with_its_newest_report_that_gives_a_verdict():
+    catalogue = {"a": {"squad": "Old squad", "tier": 3}, "b": {"squad": "B", "tier": 2}, "c": {}}
+    shown = contents(PAGES, catalogue, {})
+    a, b, c = shown["services"]
+    assert a == {
+        "service": "a", "href": "new/a.html", "squad": "Pay", "tier": 1, "verdict": "met",
+        "budget_left": 0.5, "sentence": "a is fine.", "period": "1 Oct – 1 Nov 2026",
+    }  # fmt: skip
+    assert (b["href"], b["squad"], b["tier"], b["verdict"]) == ("new/b.html", "B", 2, None)
+    assert (c["service"], c["href"], c["sentence"]) == ("c", None, None)
+
+
+def test_the_fleet_comes_first_and_periods_are_newest_first():
+    shown = contents(PAGES, {}, {})
+    assert shown["sentence"] == "**1 of 2** fine."
+    assert "verdict" not in shown
+    assert shown["covers"] == ["1 Oct – 1 Nov 2026, UTC", "run r2"]
+    assert shown["reports"] == [
+        {
+            "label": "Fleet overview",
+            "href": "new/fleet.html",
+            "says": "**1 of 2** fine.",
+            "verdict": None,
+        }
+    ]
+    assert [(p["label"], p["href"], p["report_count"], p["run"]) for p in shown["periods"]] == [
+        ("1 Oct – 1 Nov 2026", "new/fleet.html", 4, "r2"),
+        ("1 Sep – 1 Oct 2026", "old/fleet.html", 2, "r1"),
+    ]
+
+
+def test_failures_are_named_without_a_link_to_their_error_pages():
+    job = Job("reports/one", Path(), "one/<x>", "new/x.html", "one", "<x>", "2026-10", "", {})
+    result = Result("failed", 1.0, failure=Failure(4, 9, "ValueError", "boom"))
+    shown = contents(PAGES, {}, {job.path: (job, result)})
+    assert shown["failures"] == [
+        {"label": "one/<x>", "reason": "a cell raised: cell 4 of 9: ValueError: boom", "href": None}
+    ]
+    html = render_index(shown)
+    assert "one/&lt;x&gt;" in html
+    assert "1 report could not be made" in html
+
+
+def test_a_site_without_a_report_on_the_fleet_says_how_many_services_it_has():
+    shown = contents(Pages([page("one/a", "new/a.html", service="a")]), {}, {})
+    assert shown["sentence"] == "The latest reports of 1 service."
+    assert contents(Pages([]), {}, {})["covers"] == []
+
+
+def test_a_fleet_with_one_verdict_shows_it():
+    fleet = page("fleet", "fleet.html", verdict="at_risk", sentence="Hm.")
+    assert contents(Pages([fleet]), {}, {})["verdict"] == "at_risk"
