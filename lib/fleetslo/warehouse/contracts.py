@@ -311,7 +311,12 @@ def read_contract(path: Path) -> Contract:
         late_after=None if hours is None else timedelta(hours=float(hours)),
     )
     for name in (*contract.grain, *contract.cluster, contract.partition or contract.grain[0]):
-        contract.column(name)
+        if name not in contract.by_name:
+            known = list(contract.by_name)
+            raise ContractError(
+                f"{where}: grain, cluster or partition names {name!r}, which is no column."
+                f"{nearest(name, known)}"
+            )
     if contract.partition and str(contract.column(contract.partition).type) != "TIMESTAMP":
         raise ContractError(f"{where}: partition {contract.partition!r} must be a TIMESTAMP")
     return contract
