@@ -75,8 +75,8 @@ def mark_time(
 
     Deployments become ticks below the axis (those that failed or were rolled back are tall and
     dark), incidents become bands over the plot and bars below it, the longest of them labelled
-    above the plot in rows that do not overlap. All have hover text. An axis without either keeps
-    the same height, so that charts under each other line up.
+    above the plot in rows that do not overlap. All have hover text. An axis without either
+    is left as it is.
 
     Args:
         fig: one plot with a date x axis and one y axis (a heat map is fine).

@@ -311,7 +311,7 @@ def window(length: timedelta | float) -> str:
 
 def bounds(low: str, high: str) -> str:
     """Return two worded bounds as one range, saying a shared unit once: "99.901 – 99.907 %"."""
+    if low == high:
+        return low
     left, _, unit = low.partition(THIN)
-    if unit and high.endswith(THIN + unit):
-        low = left
-    return low if low == high else f"{low} – {high}"
+    return f"{left if unit and high.endswith(THIN + unit) else low} – {high}"

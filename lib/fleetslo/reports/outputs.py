@@ -7,11 +7,11 @@ from functools import cache
 from html import escape
 from typing import Any
 
-import bleach
+import bleach  # type: ignore[import-untyped]
 import mistune
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+from pygments import highlight  # type: ignore[import-untyped]
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from fleetslo.charts import markup
 from fleetslo.charts.blocks import LAB_ONLY, MIMETYPE, PLOTLY_MIMETYPE
