@@ -97,11 +97,11 @@ def percent(ratio: float | None, digits: int | None = None, *, against: float | 
     value = ratio * 100
     if math.isinf(value):
         return number(value) + THIN + "%"
-    if digits is None:
+    if digits is None and value in (0, 100):
+        digits = 0
+    elif digits is None:
         distance = min(abs(value), abs(100 - value)) or 100.0
         digits = min(_digits(distance, 2), _MOST_DIGITS)
-        if value in (0, 100):
-            digits = 0
         while digits < _MOST_DIGITS and _looks_equal(value, 100.0, digits):
             digits += 1
         if against is not None:

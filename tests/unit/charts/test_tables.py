@@ -89,7 +89,7 @@ def test_words_replace_values():
 
 
 def test_a_column_that_is_not_there_is_named():
-    with pytest.raises(KeyError, match="'Share' reads 'share'.*they have cause"):
+    with pytest.raises(KeyError, match=r"'Share' reads 'share'.*they have cause"):
         table_payload([Col("share", "Share", "bar")], [{"cause": "x"}])
 
 

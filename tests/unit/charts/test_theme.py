@@ -2,6 +2,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -145,7 +146,7 @@ def test_labels_do_not_overlap_and_are_few():
         rows.setdefault(one.yshift, []).append(span)
     for spans in rows.values():
         spans.sort()
-        assert all(left[1] <= right[0] for left, right in zip(spans, spans[1:], strict=False))
+        assert all(left[1] <= right[0] for left, right in pairwise(spans))
     assert fig.layout.margin.t == 12 + 15 * len(rows)
 
 
