@@ -36,11 +36,11 @@ class Conversion:
     why: str
 
 
-def converted(table: str, column: Column, raw: str, given: str, *, from_csv: bool) -> Conversion:
+def converted(where: str, column: Column, raw: str, given: str, *, from_csv: bool) -> Conversion:
     """Return how to make a column's value from a raw one.
 
     Args:
-        table: for messages.
+        where: the file, for messages.
         column: the column to fill.
         raw: SQL of the raw value.
         given: the DuckDB type of the raw value; VARCHAR is read as text.
@@ -52,7 +52,7 @@ def converted(table: str, column: Column, raw: str, given: str, *, from_csv: boo
     if given == "VARCHAR":
         conversion = _from_text(column.type, raw)
     else:
-        conversion = _from_typed(table, column, raw, given)
+        conversion = _from_typed(where, column, raw, given)
     if column.type.is_histogram:
         empty = f"CASE WHEN {raw} IS NULL THEN [] ELSE {conversion.value} END"
         return Conversion(f"CAST({empty} AS {column.type.duckdb})", conversion.why)
@@ -116,7 +116,7 @@ def _structure(kind: Type) -> object:
     return kind.duckdb
 
 
-def _from_typed(table: str, column: Column, raw: str, given: str) -> Conversion:
+def _from_typed(where: str, column: Column, raw: str, given: str) -> Conversion:
     kind = column.type
     if given == kind.duckdb:
         return Conversion(raw, "''")
@@ -132,7 +132,7 @@ def _from_typed(table: str, column: Column, raw: str, given: str) -> Conversion:
     if not fits:
         hint = "; store it as UTC" if kind.kind == "TIMESTAMP" and "TIMESTAMP" in given else ""
         called = "a time without a zone" if hint else given
-        raise ContractError(f"{table}: column {column.name!r} is {called}, not {kind}{hint}")
+        raise ContractError(f"{where}: column {column.name!r} is {called}, not {kind}{hint}")
     cast = f"TRY_CAST({raw} AS {kind.duckdb})"
     if kind.kind == "INT64" and base in ("DOUBLE", "FLOAT", "DECIMAL"):
         cast = f"CASE WHEN {raw} = trunc({raw}) THEN {cast} END"

@@ -16,6 +16,9 @@ from fleetslo.warehouse.layout import ROW_GROUP_ROWS
 MEMORY_LIMIT = "700MB"
 
 _FILE = re.compile(r"""["']([^"']+\.(?:parquet|csv|csv\.gz|ndjson|jsonl)(?:\.gz)?)["']""")
+_CSV_LINE = re.compile(
+    r"CSV Error on Line: (\d+)\s+Original Line: (.*)\s+Expected Number of Columns: (\d+) Found: (\d+)"
+)
 _DISK = re.compile(r"(?i)no space left|disk quota|permission denied|read-only file system")
 
 
@@ -58,11 +61,12 @@ def connected(spill: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
+def explained(what: str, file: str | Path | None = None) -> Iterator[None]:
     """Turn DuckDB's errors into ours.
 
     Args:
         what: what was being done, for messages: ``query slo/days``.
+        file: the one file that was being read, if it was one.
 
     Raises:
         DataFileError: a file is cut short or damaged.
@@ -75,12 +79,19 @@ def explained(what: str) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         text = str(error)
-        first = text.splitlines()[0] if text else type(error).__name__
+        first = text.partition("\n")[0]
         if _DISK.search(text):
             raise OutputError(f"{what}: cannot write: {first}") from error
-        if file := _FILE.search(text):
+        if line := _CSV_LINE.search(text):
             raise DataFileError(
-                f"{file[1]}: cut short or damaged ({first}); load it again from its source"
+                f"{file or what}: line {line[1]} has {line[4]} fields and the header {line[3]}: "
+                f"{line[2][:60]!r}"
+            ) from error
+        if file is None and (named := _FILE.search(text)):
+            file = named[1]
+        if file is not None:
+            raise DataFileError(
+                f"{file}: cut short or damaged ({first}); fetch it again from its source"
             ) from error
         raise WarehouseError(f"{what}: {first}") from error
 
@@ -119,7 +130,7 @@ def _read_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     except duckdb.Error as error:
         first = str(error).partition("\n")[0]
         raise DataFileError(
-            f"{path}: cut short or damaged ({first}); load it again from its source"
+            f"{path}: cut short or damaged ({first}); fetch it again from its source"
         ) from error
 
 

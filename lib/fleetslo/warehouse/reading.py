@@ -88,7 +88,7 @@ def opened(connection: duckdb.DuckDBPyConnection, path: Path, wanted: Iterable[s
 
 def _parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> Opened:
     source = f"read_parquet({literal(path)}, hive_partitioning = false"
-    with explained(str(path)):
+    with explained(str(path), path):
         rows = connection.sql(f"DESCRIBE SELECT * FROM {source})").fetchall()
     types = {str(row[0]): str(row[1]) for row in rows}
     select = (

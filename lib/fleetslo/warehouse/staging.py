@@ -43,13 +43,13 @@ def stage(
         DataFileError: the file is cut short or damaged.
     """
     _match_columns(contract, rows)
-    csv = rows.kind == "csv"
+    where, csv = f"{rows.name}: {contract.table}", rows.kind == "csv"
     raws, values, faults = [], [], ["broken"]
     for column in contract.columns:
         name, raw = quoted(column.name), raw_name(column.name)
         given = rows.types.get(column.name)
         raws.append(f"{name if given else 'CAST(NULL AS VARCHAR)'} AS {raw}")
-        conversion = converted(contract.table, column, raw, given or "VARCHAR", from_csv=csv)
+        conversion = converted(where, column, raw, given or "VARCHAR", from_csv=csv)
         values.append(f"{conversion.value} AS {name}")
         why = conversion.why
         condition = f"{name} IS NULL AND {raw} IS NOT NULL"
@@ -61,7 +61,7 @@ def stage(
     faults += [
         _judged(contract, check) for check in contract.every_check if check.severity == "fail"
     ]
-    with explained(rows.name):
+    with explained(rows.name, None if rows.kind == "mapped" else rows.name):
         connection.execute(
             f'INSERT INTO staged WITH given AS (SELECT "row number", broken, {", ".join(raws)} '
             f"FROM ({rows.select})), "
@@ -73,7 +73,8 @@ def stage(
 
 def _judged(contract: Contract, check: Check) -> str:
     """Return SQL that is null where a row keeps a rule, and its fault where it does not."""
-    named = [name for name in contract.by_name if re.search(rf"\b{name}\b", check.expression)]
+    words = dict.fromkeys(re.findall(r"\w+", check.expression))
+    named = [name for name in words if name in contract.by_name]
     plain = [name for name in named if contract.by_name[name].type.kind not in ("ARRAY", "STRUCT")]
     column = check.column or plain[0]
     why = f"the contract wants {check.name}"
@@ -84,8 +85,8 @@ def _judged(contract: Contract, check: Check) -> str:
         for name in plain
         if name != column
     )
-    words = f"concat({literal(why)}, {others})" if others else literal(why)
-    found = fault(literal(column), raw_name(column), words)
+    reason = f"concat({literal(why)}, {others})" if others else literal(why)
+    found = fault(literal(column), raw_name(column), reason)
     return f"CASE WHEN NOT ({check.sql('duckdb')}) THEN {found} END"
 
 
