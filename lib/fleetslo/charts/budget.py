@@ -100,6 +100,8 @@ def _left_title(left: pl.DataFrame, judgement: Mapping[str, Any]) -> str:
         return f"Six hours from {when} took {took} of the {label.lower()} budget"
     if not gone.is_empty():
         return f"{label} ran out of budget on {words.day(gone['hour'][0])}, little by little"
+    if not judgement["bad_count"]:
+        return f"{label} spent none of its budget"
     return f"{label} spent {spent} of its budget, evenly"
 
 

@@ -41,7 +41,7 @@ def create(warehouse: Address = None) -> None:
     from fleetslo.warehouse.base import open_warehouse
 
     url = _url(warehouse)
-    open_warehouse(url).create()
+    open_warehouse(url, must_exist=False).create()
     say(f"{url} is ready. Fill it with 'fleetslo warehouse load TABLE FILE'.")
 
 

@@ -113,7 +113,7 @@ def judged(
             {
                 "service": objective.service,
                 "objective": objective.name,
-                "label": objective.label,
+                "label": objective.label[:1].upper() + objective.label[1:],
                 "kind": kind_of(objective),
                 "window_days": objective.window / timedelta(days=1),
                 "within_s": objective.selector.within_s,

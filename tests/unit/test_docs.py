@@ -1,0 +1,147 @@
+"""Every command and snippet of the README and of CONTRIBUTING is run."""
+
+import re
+import shlex
+import subprocess
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from fleetslo import cli
+
+ROOT = Path(__file__).parents[2]
+TEXTS = {
+    name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
+}
+
+
+def fences(language: str) -> list[tuple[str, str]]:
+    """Each fenced block of a language: (file, text)."""
+    return [
+        (name, block)
+        for name, text in TEXTS.items()
+        for block in re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)
+    ]
+
+
+def lines(language: str = "sh") -> list[str]:
+    found = [
+        line.partition("   #")[0].strip()
+        for _, block in fences(language)
+        for line in block.splitlines()
+    ]
+    inline = [
+        code for text in TEXTS.values() for code in re.findall(r"`((?:make|fleetslo) [^`]+)`", text)
+    ]
+    return [line for line in dict.fromkeys([*found, *inline]) if line and not line.startswith("#")]
+
+
+def make_targets() -> list[str]:
+    return [line for line in lines() if line.startswith("make ")]
+
+
+@pytest.mark.parametrize("line", make_targets())
+def test_a_make_line_names_a_target_that_make_knows(line: str) -> None:
+    words = [word for word in shlex.split(line, comments=True) if not word.startswith("#")]
+    done = subprocess.run(
+        ["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_make_help_names_every_target() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    for target in targets:
+        assert re.search(rf"^{target}\s", done.stdout, re.M), target
+
+
+def test_the_python_of_the_readme_runs(tiny: Path) -> None:
+    blocks = fences("python")
+    assert blocks
+    for _, block in blocks:
+        names: dict[str, object] = {}
+        exec(compile(block, "README.md", "exec"), names)  # noqa: S102  our own README
+        assert isinstance(names["days"], pl.DataFrame)
+        assert names["days"].height > 0
+        assert isinstance(names["verdicts"], pl.DataFrame)
+
+
+def test_the_settings_of_the_readme_are_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fleetslo.settings import load_settings
+
+    monkeypatch.chdir(tmp_path)
+    for _, block in fences("toml"):
+        assert tomllib.loads(block)
+        (tmp_path / "fleetslo.toml").write_text(block)
+        assert load_settings({}, {}).settings.warehouse == "bigquery://my-project/reliability"
+
+
+@pytest.fixture
+def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files that the README loads, small."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("FLEETSLO_HOME", "FLEETSLO_WAREHOUSE"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "my-fleet"
+    folder.mkdir()
+    (folder / "services.csv").write_text(
+        "service,squad,system,tier,language,framework,lifecycle,oncall_timezone,valid_from,valid_to\n"
+        "shop,Shop,store,1,java,apollo,production,Europe/Stockholm,2026-01-01T00:00:00Z,\n"
+    )
+    start = datetime(2026, 10, 1, tzinfo=UTC)
+    minutes = pl.datetime_range(start, datetime(2026, 11, 1, tzinfo=UTC), "1m", closed="left",
+                                time_unit="us", time_zone="UTC", eager=True)  # fmt: skip
+    pl.DataFrame({"minute": minutes}).with_columns(
+        service=pl.lit("shop"), endpoint=pl.lit("GET /"), region=pl.lit("eu"), version=pl.lit("1"),
+        request_count=pl.lit(100), error_count=pl.lit(0), duration_sum_s=pl.lit(5.0),
+        latency=pl.lit([{"bucket": -70, "count": 100}]), quality=pl.lit("exact"), observed_count=pl.lit(100),
+    ).write_parquet(folder / "requests-2026-10.parquet")  # fmt: skip
+    (folder / "metrics_5m.csv.gz").write_bytes(b"")
+    header = (
+        "traffic,split,case,unix_ts,microservice,avg_latency_s,p50_s,p90_s,p95_s,p99_s,requests,"
+        "availability_pct\n"
+    )
+    import gzip
+
+    with gzip.open(folder / "metrics_5m.csv.gz", "wt") as file:
+        file.write(header)
+        file.write("high_traffic,noissue,,1693922400,PetSite,0.02,0.02,0.03,0.04,0.05,200,100\n")
+    return folder
+
+
+@pytest.mark.timeout(280)
+@pytest.mark.xdist_group("runs-notebooks")
+def test_the_commands_of_the_readme_work_one_after_the_other(
+    own_files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = [line for line in lines() if line.startswith("fleetslo ")]
+    block = next(text for _, text in fences("sh") if "fleetslo init" in text)
+    assert cli.run(["init", "my-fleet"]) == 0
+    monkeypatch.chdir(own_files)
+    ran = []
+    for line in block.splitlines():
+        line = line.partition("   #")[0].strip()
+        if line.startswith("fleetslo ") and " init " not in line:
+            assert cli.run(shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)
+            ran.append(line)
+    assert (own_files / ".fleetslo/site/current/index.html").is_file()
+    for line in told:
+        words = shlex.split(line)[1:]
+        if line in ran or words[0] in {"demo", "init"}:
+            continue
+        words = [
+            "shop"
+            if word.startswith("checkout,")
+            else word.replace("service=checkout", "service=shop")
+            for word in words
+        ]
+        if words == ["--install-completion"]:
+            continue  # writes to the user's shell; test_cli holds completion
+        assert cli.run(words) == 0, (line, capsys.readouterr().err)
+    assert (own_files / "checkout.html").stat().st_size > 1_000_000  # it carries plotly.js
