@@ -17,7 +17,8 @@ MEMORY_LIMIT = "700MB"
 
 _FILE = re.compile(r"""["']([^"']+\.(?:parquet|csv|csv\.gz|ndjson|jsonl)(?:\.gz)?)["']""")
 _CSV_LINE = re.compile(
-    r"CSV Error on Line: (\d+)\s+Original Line: (.*)\s+Expected Number of Columns: (\d+) Found: (\d+)"
+    r"CSV Error on Line: (\d+)\s+Original Line: (.*)\s+"
+    r"Expected Number of Columns: (\d+) Found: (\d+)"
 )
 _DISK = re.compile(r"(?i)no space left|disk quota|permission denied|read-only file system")
 
@@ -126,7 +127,8 @@ def refuse_damaged(connection: duckdb.DuckDBPyConnection, files: Sequence[Path])
 
 def _read_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
-        connection.sql(f"SELECT count(COLUMNS(*)) FROM read_parquet({literal(path)})").fetchall()
+        rows = f"read_parquet({literal(path)}, hive_partitioning = false) AS rows"
+        connection.sql(f"SELECT max(hash(rows)) FROM {rows}").fetchall()
     except duckdb.Error as error:
         first = str(error).partition("\n")[0]
         raise DataFileError(

@@ -6,7 +6,8 @@
     <folder>/requests/day=2026-10-31/part-0.parquet   one file per UTC day
     <folder>/services/part-0.parquet                  tables without a partition
 
-A partition is one file, replaced by one rename: a reader sees all of the old or all of the new.
+What replaces a partition is one file, put there by one rename: a reader sees all of the old or all
+of the new. (A table made in parallel may have several parts; they hold different rows.)
 Rows are sorted by cluster, then grain, so that the row groups of one service are found without
 reading the others.
 """

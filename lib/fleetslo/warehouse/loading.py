@@ -19,6 +19,7 @@ from fleetslo.warehouse.engine import (
     listed,
     literal,
     quoted,
+    refuse_damaged,
     same_grain,
     stored,
     write_parquet,
@@ -101,7 +102,8 @@ def load(layout: Layout, job: Job, progress: Progress | None = None) -> LoadRepo
         again = tuple(file for key, files in keys.items() if key in known for file in files)
         if not fresh:
             return LoadReport(rows=0, days=0, already_loaded=again)
-        with explained(f"load {job.contract.table}"):
+        already = layout.files(job.contract.table)
+        with refuse_damaged(connection, already), explained(f"load {job.contract.table}"):
             make_table(connection, job.contract)
             names = _stage_files(connection, job, list(fresh.values()), show)
             refuse_faults(connection, job.contract, names)

@@ -9,7 +9,15 @@ import duckdb
 from fleetslo.errors import ContractError, MigrationNeeded
 from fleetslo.warehouse.base import Progress
 from fleetslo.warehouse.contracts import Column, Contract
-from fleetslo.warehouse.engine import connected, explained, listed, literal, quoted, write_parquet
+from fleetslo.warehouse.engine import (
+    connected,
+    explained,
+    listed,
+    literal,
+    quoted,
+    refuse_damaged,
+    write_parquet,
+)
 from fleetslo.warehouse.journal import Staging, staged
 from fleetslo.warehouse.layout import FORMAT, Layout
 
@@ -95,7 +103,7 @@ def _rewrite(
             continue
         paths = ", ".join(literal(path) for path in files)
         source = f"read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
-        with explained(f"migrate {contract.table}"):
+        with refuse_damaged(connection, files), explained(f"migrate {contract.table}"):
             described = connection.sql(f"DESCRIBE SELECT * FROM {source}").fetchall()
             stored = {str(row[0]) for row in described}
             columns = [_carried(contract, column, stored, files[0]) for column in contract.columns]
