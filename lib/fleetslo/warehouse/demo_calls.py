@@ -4,9 +4,14 @@ import numpy as np
 
 from fleetslo.warehouse.demo_catalogue import Edge, random_for
 from fleetslo.warehouse.demo_clock import Bools, Floats, Ints
-from fleetslo.warehouse.demo_latency import LatencyModel, latency_model, spread_counts
+from fleetslo.warehouse.demo_latency import (
+    LatencyModel,
+    latency_model,
+    places_for_rounding,
+    spread_counts,
+)
 from fleetslo.warehouse.demo_rows import Histograms, Rows, exact
-from fleetslo.warehouse.demo_service import ServiceMaker
+from fleetslo.warehouse.demo_service import ServiceMaker, kept_minutes
 from fleetslo.warehouse.demo_traffic import noise
 
 _ROWS_AT_ONCE = 4096
@@ -28,29 +33,41 @@ class _Calls:
 
     def __init__(self, maker: ServiceMaker, edge: Edge, model: LatencyModel, region: str) -> None:
         self.maker, self.edge, self.model, self.region = maker, edge, model, region
+        self.keep = kept_minutes(maker.service, maker.plan, maker.plan.size.calls)
         self.random = random_for(
             maker.plan.seed, "calls", maker.service.name, edge.upstream, region
         )
 
     def add(self, starts: Ints, requests: Floats, unit: int) -> None:
         """Add the calls made for so many requests in each unit of time."""
-        maker = self.maker
-        failing, shift = self._trouble(starts) if abs(unit) == 1 else self._calm(starts)
-        if unit == -1:
-            # Minutes that are not kept: hours are all that is left of them.
-            hours, groups = np.unique(starts // 60 * 60, return_inverse=True)
-            requests = np.bincount(groups, requests)
-            failing = np.bincount(groups, failing) / np.bincount(groups)
-            starts, shift = hours, np.zeros(len(hours))
-        rows = self._rows(starts, requests, failing, shift, abs(unit))
-        if unit == 1:
-            maker.made.add("calls", rows.where(maker.keep[starts]))
-            rows = self._by_hour(rows)
-        kept = rows.columns["time"] >= maker.hours_from
-        maker.made.add("calls_hourly", rows.where(np.asarray(kept)))
+        if unit == 60:
+            usual = np.full(len(starts), self._usual())
+            self._hours(self._rows(starts, requests, usual, np.zeros(len(starts)), 60))
+            return
+        failing, shift = self._trouble(starts)
+        # Hours are all that is left of minutes that are not kept.
+        keep = self.keep[starts] if unit == 1 else np.zeros(len(starts), dtype=bool)
+        if keep.any():
+            rows = self._rows(starts[keep], requests[keep], failing[keep], shift[keep], 1)
+            self.maker.made.add("calls", rows)
+            self._hours(self._by_hour(rows))
+        if not keep.all():
+            hours, groups = np.unique(starts[~keep] // 60 * 60, return_inverse=True)
+            minutes = np.bincount(groups)
+            self._hours(
+                self._rows(
+                    hours,
+                    np.bincount(groups, requests[~keep]),
+                    np.bincount(groups, failing[~keep]) / minutes,
+                    np.bincount(groups, shift[~keep]) / minutes,
+                    60,
+                )
+            )
 
-    def _calm(self, starts: Ints) -> tuple[Floats, Floats]:
-        return np.full(len(starts), self._usual()), np.zeros(len(starts))
+    def _hours(self, rows: Rows) -> None:
+        starts = rows.columns["time"]
+        kept = (starts >= self.maker.hours_from) | self.keep[starts]
+        self.maker.made.add("calls_hourly", rows.where(kept))
 
     def _usual(self) -> float:
         part = self.maker.service.part.errors * self.maker.service.allowed_bad
@@ -90,12 +107,11 @@ class _Calls:
             shares = model.cumulative(shift[some] + 1.0, tail[some])
             if unit > 1:
                 shares = shares.astype(np.float64)
-            totals = spread_counts(
-                served[some], shares, random.random(len(shares)).astype(shares.dtype)
-            )
-            totals[:, 1:] -= totals[:, :-1].copy()
-            sums[some] = totals @ model.middles_s
-            parts.append(Histograms.of_dense(totals, model.first_bucket))
+            at = places_for_rounding(random, len(shares), shares)
+            totals = spread_counts(served[some], shares, at)
+            part = Histograms.of_running(totals, model.first_bucket)
+            sums[some] = part.sums(model.middles_s, model.first_bucket)
+            parts.append(part)
         columns: dict[str, Ints | Floats | Bools] = {
             "time": starts.astype(np.int32),
             **self._names(len(starts)),

@@ -10,10 +10,11 @@ gets its expected share, rounded at a random place, and the whole adds up exactl
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from fleetslo.warehouse.demo_catalogue import Service, random_for
 from fleetslo.warehouse.demo_clock import REGIONS, Floats, Ints
+from fleetslo.warehouse.measures import edges
 
 SUBSTEPS = 4
 _LOWEST_SHIFT, _HIGHEST_SHIFT = -14 * SUBSTEPS, 44 * SUBSTEPS
@@ -66,9 +67,8 @@ class LatencyModel:
 
         They are equal where the threshold is a bound, and may lie outside of the stretch.
         """
-        exact = float(np.round(np.log2(within_s) * 16, 9))
-        before = 1 + self.first_bucket
-        return int(np.floor(exact)) - before, int(np.ceil(exact)) - before
+        fast, cut = edges(within_s)
+        return fast - self.first_bucket, cut - self.first_bucket
 
 
 def shift_index(shift: Floats) -> Ints:
@@ -87,7 +87,9 @@ def latency_model(service: Service, seed: int) -> LatencyModel:
     """Return a service's distributions, set so that the usual week spends its share of budget."""
     random = random_for(seed, "latency", service.name)
     threshold = service.threshold_s
-    deadline = float(random.choice([2.5, 4.0, 5.0, 8.0])) * (1 if service.tier <= 2 else 1.6)
+    # Callers give up after a while; what is faster is given less.
+    patience = [1.0, 1.5, 2.5] if service.part.median_ms < 25 else [2.5, 3.0, 4.0]
+    deadline = float(random.choice(patience)) * (1 if service.tier <= 2 else 2)
     miss_share = float(random.uniform(0.08, 0.34))
     miss_ratio = float(random.uniform(2.6, 6.0))
     spreads = float(random.uniform(0.24, 0.42)), float(random.uniform(0.30, 0.46))
@@ -129,7 +131,7 @@ def _mixture(places: Floats, bumps: list[tuple[float, float, float]]) -> Floats:
     """Return the cumulative share at places in buckets; spreads are in natural logarithms."""
     whole: Floats = np.zeros(len(places))
     for weight, middle, spread in bumps:
-        whole = whole + weight * norm.cdf((places - middle) / (spread * 16 / np.log(2)))
+        whole = whole + weight * ndtr((places - middle) / (spread * 16 / np.log(2)))
     return whole
 
 
@@ -173,6 +175,11 @@ def spread_counts(counts: Ints, cumulative: Floats, at: Floats) -> Ints:
     totals = cumulative * counts[:, None]
     totals += at[:, None]
     running: Ints = totals.astype(np.int32 if counts.max(initial=0) < 2**22 else np.int64)
-    np.minimum(running, counts[:, None], out=running)
     running[:, -1] = counts
     return running
+
+
+def places_for_rounding(random: np.random.Generator, size: int, like: Floats) -> Floats:
+    """Return a number in [0, 1) per row, clear of 1 in the precision of ``like``."""
+    places: Floats = (random.random(size) * 0.9999).astype(like.dtype)
+    return places

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from fleetslo.warehouse.demo_clock import Bools, Floats, Ints, times
+from fleetslo.warehouse.demo_clock import DAY, Bools, Floats, Ints, times
 
 
 class Words:
@@ -44,11 +44,25 @@ class Histograms:
     @classmethod
     def of_dense(cls, dense: Ints, first_bucket: int) -> "Histograms":
         """Return the histograms of a matrix of counts, one row each, one column per bucket."""
+        lengths = np.count_nonzero(dense, axis=1).astype(np.int32)
         filled = np.flatnonzero(dense)
-        rows, columns = np.divmod(filled, dense.shape[1])
-        lengths = np.bincount(rows, minlength=len(dense)).astype(np.int32)
-        buckets = (columns + first_bucket).astype(np.int16)
+        before = np.repeat(np.arange(len(dense)) * dense.shape[1] - first_bucket, lengths)
+        buckets = (filled - before).astype(np.int16)
         return cls(lengths, buckets, dense.ravel()[filled].astype(np.int32))
+
+    @classmethod
+    def of_running(cls, running: Ints, first_bucket: int) -> "Histograms":
+        """Return the histograms of a matrix of running totals."""
+        dense = running.copy()
+        dense[:, 1:] -= running[:, :-1]
+        return cls.of_dense(dense, first_bucket)
+
+    def sums(self, values: Floats, first_bucket: int) -> Floats:
+        """Return the sum of each histogram, where bucket ``first_bucket + i`` is worth value i."""
+        worth = self.counts * values[self.buckets - first_bucket]
+        rows = np.repeat(np.arange(len(self.lengths)), self.lengths)
+        sums: Floats = np.bincount(rows, worth, minlength=len(self.lengths))
+        return sums
 
     @classmethod
     def joined(cls, several: list["Histograms"]) -> "Histograms":
@@ -132,6 +146,21 @@ class Rows:
     def where(self, keep: Bools) -> "Rows":
         """Return the rows that are to be kept."""
         return self if bool(keep.all()) else self.take(np.flatnonzero(keep))
+
+    def order(self, names: tuple[str, ...], texts: pl.Series) -> Ints:
+        """Return the order of the rows: by day, then by these columns; texts by their letters."""
+        ranks = texts.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+        keys: Ints = np.asarray(self.columns["time"], dtype=np.int64) // DAY
+        for name in names:
+            values = self.columns[name]
+            if name in self.words:
+                values = ranks[values]
+            elif name == "time":
+                values = values % DAY
+            _, values = np.unique(values, return_inverse=True)
+            keys = keys * (int(values.max(initial=0)) + 1) + values
+        order: Ints = np.argsort(keys, kind="stable")
+        return order
 
     def frame(self, texts: pl.Series, time: str) -> pl.DataFrame:
         """Return the rows as a frame, ``time`` under its name in the table."""

@@ -1,11 +1,11 @@
 """The processes of a demo service hour by hour: instances, CPU, heap, garbage collection."""
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from fleetslo.warehouse.demo_catalogue import random_for
 from fleetslo.warehouse.demo_clock import DAY, LENGTH, Bools, Floats, Ints
-from fleetslo.warehouse.demo_latency import spread_counts
+from fleetslo.warehouse.demo_latency import places_for_rounding, spread_counts
 from fleetslo.warehouse.demo_rows import Histograms, Rows, exact
 from fleetslo.warehouse.demo_service import ServiceMaker
 from fleetslo.warehouse.demo_traffic import averaged, noise
@@ -89,19 +89,18 @@ def _pauses(
     """Return the pauses of all instances of each row, and their sum in seconds."""
     if not is_jvm:
         nothing = np.zeros(len(instances), dtype=np.int64)
-        return Histograms.of_dense(nothing[:, None], 0), np.zeros(len(instances))
+        return Histograms.of_running(nothing[:, None], 0), np.zeros(len(instances))
     count = random.poisson(instances * (40 + 190 * cpu) * (1 + 2.5 * leak**2))
     ends = _FIRST_PAUSE + np.arange(1, _PAUSE_BUCKETS + 1, dtype=np.float64)
     middle = np.log2(usual_s * (1 + 5 * leak**2)) * 16
     # Young collections, and now and then a long one.
-    young = norm.cdf((ends - middle[:, None]) / 7.5)
-    old = norm.cdf((ends - middle[:, None] - 44) / 11)
+    young = ndtr((ends - middle[:, None]) / 7.5)
+    old = ndtr((ends - middle[:, None] - 44) / 11)
     shares = young + 0.012 * (1 + 8 * leak[:, None]) * (old - young)
     shares = shares / shares[:, -1:]
-    totals = spread_counts(count, shares, random.random(len(count)))
-    totals[:, 1:] -= totals[:, :-1].copy()
-    sums = exact(totals @ 2.0 ** ((ends - 0.5) / 16))
-    return Histograms.of_dense(totals, _FIRST_PAUSE), sums
+    totals = spread_counts(count, shares, places_for_rounding(random, len(count), shares))
+    made = Histograms.of_running(totals, _FIRST_PAUSE)
+    return made, exact(made.sums(2.0 ** ((ends - 0.5) / 16), _FIRST_PAUSE))
 
 
 def sli_rows(maker: ServiceMaker, name: str, per_minute: int, spent: float) -> Rows:
@@ -123,9 +122,10 @@ def sli_rows(maker: ServiceMaker, name: str, per_minute: int, spent: float) -> R
         if effect.sli:
             rows = np.flatnonzero((minutes >= effect.start) & (minutes < effect.end))
             maker.made.planted.append((effect.cause, minutes[rows], bad[rows], np.zeros(len(rows))))
+    places = maker.tallies.places(minutes)
     for tally in maker.tallies.tallies:
         if tally.measure.sli == name:
-            tally.add(minutes, valid - bad, valid, np.zeros_like(valid))
+            tally.add(places, valid - bad, valid, np.zeros_like(valid))
     columns: dict[str, Ints | Floats | Bools] = {
         "time": minutes.astype(np.int32),
         "service": np.full(len(minutes), maker.words.number(maker.service.name)),

@@ -9,8 +9,13 @@ from fleetslo.warehouse.demo_catalogue import Endpoint, Service
 from fleetslo.warehouse.demo_clock import Floats, Ints
 from fleetslo.warehouse.demo_events import Effect
 from fleetslo.warehouse.demo_faults import ErrorCounts, Kinds
-from fleetslo.warehouse.demo_latency import LatencyModel, region_shift, spread_counts
-from fleetslo.warehouse.demo_rows import Histograms
+from fleetslo.warehouse.demo_latency import (
+    LatencyModel,
+    places_for_rounding,
+    region_shift,
+    spread_counts,
+)
+from fleetslo.warehouse.demo_rows import Histograms, exact
 from fleetslo.warehouse.demo_timeline import Timeline
 from fleetslo.warehouse.demo_traffic import noise
 
@@ -205,15 +210,16 @@ def draw_durations(
         shares = model.cumulative(series.shift[some], series.tail[some])
         if series.unit > 1:
             shares = shares.astype(np.float64)
-        totals = spread_counts(served[some], shares, random.random(len(some)).astype(shares.dtype))
+        at = places_for_rounding(random, len(some), shares)
+        totals = spread_counts(served[some], shares, at)
         running[some] = totals[:, edges]
-        totals[:, 1:] -= totals[:, :-1].copy()
-        part = Histograms.of_dense(totals, model.first_bucket)
-        sums[some] = totals @ middles
+        part = Histograms.of_running(totals, model.first_bucket)
+        sums[some] = part.sums(middles, model.first_bucket)
         lengths[some] = part.lengths
         parts.append(part)
     joined = Histograms.joined(parts)
-    return Durations(Histograms(lengths, joined.buckets, joined.counts), sums, running)
+    histograms = Histograms(lengths, joined.buckets, joined.counts)
+    return Durations(histograms, exact(sums), running)
 
 
 def draw_edges(
@@ -221,7 +227,8 @@ def draw_edges(
 ) -> Ints:
     """Return only how many requests of each row took no longer than each edge."""
     shares = model.at_edges(edges, series.shift, series.tail)
-    return spread_counts(series.served, shares, random.random(len(shares)))
+    at = places_for_rounding(random, len(shares), shares)
+    return spread_counts(series.served, shares, at)
 
 
 def fit_hours(

@@ -54,10 +54,10 @@ class Telemetry:
             self.rows.setdefault(table, []).append(rows)
 
 
-def kept_minutes(service: Service, plan: Plan) -> Bools:
-    """Return which minutes of the history the warehouse keeps requests of."""
+def kept_minutes(service: Service, plan: Plan, days: int) -> Bools:
+    """Return which minutes the warehouse keeps: the newest days, and whole hours around trouble."""
     keep = np.zeros(LENGTH, dtype=bool)
-    keep[LENGTH - plan.size.minutes * DAY :] = True
+    keep[LENGTH - days * DAY :] = True
     first = LENGTH - plan.size.days * DAY
     for effect in plan.effects_on(service.name):
         ends = [(effect.start, min(effect.end, effect.start + 12 * 60))]
@@ -91,9 +91,10 @@ class ServiceMaker:
             timelines={region: timeline(releases, region) for region, _ in service.regions},
             random=random_for(seed, "requests", service.name),
         )
-        self.tallies = Tallies(service.name, measures, LENGTH - size.slo_minutes * DAY, LENGTH)
+        self.keep = kept_minutes(service, plan, size.minutes)
+        newest = np.arange(LENGTH) >= LENGTH - size.slo_minutes * DAY
+        self.tallies = Tallies(service.name, measures, newest | self.keep)
         self.edges = self.tallies.edges(self.character.model)
-        self.keep = kept_minutes(service, plan)
         self.hours_from = LENGTH - size.hours * DAY
         self.days_from = LENGTH - size.days * DAY
 
@@ -188,7 +189,7 @@ class ServiceMaker:
         self._tally(series, running)
         dense = fit_hours(series, running, self.edges, model, random)
         groups, starts, versions = series.groups(60)
-        sums = dense @ model.middles_s
+        sums = exact(dense @ model.middles_s)
         self._hours(series, groups, starts, versions, dense, sums)
 
     def _hours(
@@ -198,15 +199,15 @@ class ServiceMaker:
         first = self.character.model.first_bucket
         hours = Durations(Histograms.of_dense(dense, first), sums, dense[:, :0])
         rows = self._rows(series, starts, versions, groups, hours)
-        self.made.add("requests_hourly", rows.where(starts >= self.hours_from))
-        kept = starts >= self.hours_from
+        kept = (starts >= self.hours_from) | self.keep[starts]
+        self.made.add("requests_hourly", rows.where(kept))
         self._errors("errors_hourly", series, groups, starts, versions, kept)
         day_groups, day_starts, day_versions = series.groups(DAY)
         of_hour = np.zeros(len(starts), dtype=np.int64)
         of_hour[groups] = day_groups
         day_dense = np.zeros((len(day_starts), dense.shape[1]), dtype=np.int64)
         np.add.at(day_dense, of_hour, dense)
-        day_sums = np.asarray(fold(exact(sums), of_hour, len(day_starts)))
+        day_sums = np.asarray(fold(sums, of_hour, len(day_starts)))
         days = Durations(Histograms.of_dense(day_dense, first), day_sums, dense[:, :0])
         rows = self._rows(series, day_starts, day_versions, day_groups, days)
         self.made.add("requests_daily", rows)
@@ -230,7 +231,7 @@ class ServiceMaker:
             **self._keys(series, starts, versions),
             "request_count": requests * weight,
             "error_count": faults * weight,
-            "duration_sum_s": exact(durations.sums_s) * weight,
+            "duration_sum_s": durations.sums_s * weight,
             "quality": self._constant(self.service.quality, len(starts)),
             "observed_count": requests,
         }

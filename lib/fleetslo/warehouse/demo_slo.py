@@ -21,39 +21,47 @@ def chosen(globs: Sequence[str], name: str) -> bool:
 
 @dataclass
 class Tally:
-    """One objective's counts of one service, by minute from ``start`` on."""
+    """One objective's counts of one service, at each of the minutes that are remembered."""
 
     measure: "Measure"
-    start: int
     good: Ints
     valid: Ints
     uncertain: Ints
 
-    def add(self, minutes: Ints, good: Ints, valid: Ints, uncertain: Ints) -> None:
-        """Add counts at minutes; those before the start are left out."""
-        inside = minutes >= self.start
-        for total, counts in (
-            (self.good, good),
-            (self.valid, valid),
-            (self.uncertain, uncertain),
-        ):
-            total += np.bincount(
-                minutes[inside] - self.start, counts[inside], minlength=len(total)
-            ).astype(total.dtype)
+    def add(self, places: Ints, good: Ints, valid: Ints, uncertain: Ints) -> None:
+        """Add counts at places among the remembered minutes; -1 is none of them."""
+        inside = places >= 0
+        for total, counts in ((self.good, good), (self.valid, valid), (self.uncertain, uncertain)):
+            sums = np.bincount(places[inside], counts[inside], minlength=len(total))
+            total += np.rint(sums).astype(total.dtype)
 
 
 class Tallies:
-    """All that is measured of one service, and which minutes telemetry covered."""
+    """All that is measured of one service.
 
-    def __init__(self, service: str, measures: "Sequence[Measure]", start: int, end: int) -> None:
-        length = end - start
-        self.start, self.end = start, end
-        self.covered: Bools = np.zeros(length, dtype=bool)
+    ``minutes`` are those that are remembered, of which ``covered`` says where telemetry came.
+    """
+
+    def __init__(self, service: str, measures: "Sequence[Measure]", remembered: Bools) -> None:
+        self.minutes = np.flatnonzero(remembered)
+        self._places = np.where(remembered, np.cumsum(remembered) - 1, -1)
+        self.covered: Bools = np.zeros(len(self.minutes), dtype=bool)
         self.tallies = [
-            Tally(measure, start, *(np.zeros(length, np.int64) for _ in range(3)))
+            Tally(measure, *(np.zeros(len(self.minutes), np.int32) for _ in range(3)))
             for measure in measures
             if service in measure.services
         ]
+
+    def places(self, minutes: Ints) -> Ints:
+        """Return where minutes stand among those remembered; -1 for those that are not."""
+        places: Ints = self._places[minutes]
+        return places
+
+    def cover(self, minutes: Ints) -> Ints:
+        """Note that telemetry came in these minutes, and return their places."""
+        places = self.places(minutes)
+        self.covered[places[places >= 0]] = True
+        return places
 
     def of_requests(self) -> list[Tally]:
         """Return the tallies that are counted from requests."""
@@ -91,8 +99,7 @@ class Tallies:
             model: the service's distributions.
             is_guess: whether histograms are approximate.
         """
-        inside = minutes[minutes >= self.start] - self.start
-        self.covered[inside] = True
+        places = self.cover(minutes)
         served = requests - faults
         for tally, rows in zip(self.of_requests(), picked, strict=True):
             if rows is None:
@@ -109,7 +116,7 @@ class Tallies:
                 divided = is_guess & (fast < served) & (cut > 0)
                 good = np.where(divided, 0, fast)
                 uncertain = np.where(divided, served, cut - fast)
-            tally.add(minutes[rows], good[rows], valid[rows], uncertain[rows])
+            tally.add(places[rows], good[rows], valid[rows], uncertain[rows])
 
 
 def _reached(running: Ints, edges: Ints, place: int, served: Ints) -> Ints:

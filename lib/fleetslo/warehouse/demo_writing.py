@@ -1,7 +1,7 @@
 """Puts what the demo's services sent into the files of a warehouse."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import polars as pl
 
 from fleetslo.warehouse.contracts import Contract, contract
 from fleetslo.warehouse.demo_calls import add_calls
-from fleetslo.warehouse.demo_catalogue import Service, sends_telemetry, service_sli
+from fleetslo.warehouse.demo_catalogue import Service, service_sli
 from fleetslo.warehouse.demo_clock import DAY, END, LENGTH, Ints, day_of, moment, times
 from fleetslo.warehouse.demo_events import Incident
 from fleetslo.warehouse.demo_pages import Page
@@ -20,7 +20,7 @@ from fleetslo.warehouse.demo_rollouts import Rollout
 from fleetslo.warehouse.demo_rows import Rows, Words
 from fleetslo.warehouse.demo_runtimes import add_runtimes, sli_rows
 from fleetslo.warehouse.demo_service import ServiceMaker
-from fleetslo.warehouse.demo_slo import Tallies
+from fleetslo.warehouse.demo_slo import Tallies, Tally
 from fleetslo.warehouse.layout import ROW_GROUP_ROWS, Layout
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ STAMP_NS = int(END.timestamp()) * 1_000_000_000
 def write_part(
     layout: Layout, of: Contract, day: date | None, part: int, frame: pl.DataFrame
 ) -> int:
-    """Write one part of a partition and return its rows.
+    """Write one part of a partition, whose rows are sorted, and return how many there are.
 
     Parts hold different services, so that each is written once and none is read again.
     """
-    rows = of.cast(frame).sort(of.order)
+    rows = of.cast(frame)
     folder = layout.partition(of.table, day)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"part-{part}.parquet"
@@ -52,15 +52,23 @@ def write_services(
     services: Sequence[Service],
     measures: "Sequence[Measure]",
     part: int,
-) -> tuple[int, pl.DataFrame]:
-    """Make some services, write their rows, and return (rows, what was planted by minute)."""
+    tell: Callable[[str], None],
+) -> int:
+    """Make some services, write their rows and what was planted, and return how many rows.
+
+    Args:
+        folder: of the warehouse.
+        plan: the fleet's.
+        services: those of this part.
+        measures: what objectives count.
+        part: the number of this part, for the names of its files.
+        tell: called with the name of each service that is made.
+    """
     layout, words = Layout(folder), Words()
     tables: dict[str, list[Rows]] = {}
-    planted: list[pl.DataFrame] = []
+    planted = [_planted("", "", *(np.zeros(0, np.int64) for _ in range(3)))]
     tallied: list[tuple[str, Tallies]] = []
     for service in services:
-        if not sends_telemetry(service):
-            continue
         maker = ServiceMaker(service, plan, measures, words)
         maker.make()
         add_calls(maker)
@@ -71,14 +79,28 @@ def write_services(
             tables.setdefault(table, []).append(Rows.joined(rows))
         planted.extend(_planted(service.name, *harm) for harm in maker.made.planted)
         tallied.append((service.name, maker.tallies))
+        tell(service.name)
     texts = pl.Series("text", words.texts, dtype=pl.String)
     written = 0
     for table in sorted(tables):
         joined = Rows.joined(tables.pop(table))
         written += _write_days(layout, contract(table), joined, texts, part)
     written += _write_tallies(layout, tallied, part)
-    empty = _planted("", "", *(np.zeros(0, np.int64) for _ in range(3)))
-    return written, pl.concat([empty, *planted])
+    write_planted(folder, part, pl.concat(planted))
+    return written
+
+
+def write_planted(folder: Path, part: int, planted: pl.DataFrame) -> None:
+    """Write how many bad requests each cause added to each service and minute."""
+    path = folder / f"truth-minutes-{part}.parquet"
+    summed = (
+        planted.group_by("cause", "service", "minute")
+        .agg(pl.col("extra_error_count", "extra_slow_count").sum())
+        .sort("cause", "service", "minute")
+        .with_columns(pl.col("extra_slow_count").round(3))
+    )
+    summed.write_parquet(path, compression="zstd")
+    os.utime(path, ns=(STAMP_NS, STAMP_NS))
 
 
 def _planted(service: str, cause: str, minutes: Ints, faults: Ints, slow: Ints) -> pl.DataFrame:
@@ -94,46 +116,47 @@ def _planted(service: str, cause: str, minutes: Ints, faults: Ints, slow: Ints) 
 
 
 def _write_days(layout: Layout, of: Contract, rows: Rows, texts: pl.Series, part: int) -> int:
-    days = rows.columns["time"] // DAY
-    order = np.argsort(days, kind="stable")
-    bounds = np.searchsorted(days[order], np.arange(LENGTH // DAY + 1))
+    time = of.partition or "minute"
+    order = rows.order(tuple("time" if name == time else name for name in of.order), texts)
+    days = rows.columns["time"][order] // DAY
+    bounds = np.searchsorted(days, np.arange(LENGTH // DAY + 1))
     written = 0
     for day in range(LENGTH // DAY):
         chosen = order[bounds[day] : bounds[day + 1]]
         if len(chosen):
-            frame = rows.take(chosen).frame(texts, of.partition or "minute")
+            frame = rows.take(chosen).frame(texts, time)
             written += write_part(layout, of, day_of(day * DAY), part, frame)
     return written
 
 
 def _write_tallies(layout: Layout, tallied: list[tuple[str, Tallies]], part: int) -> int:
     of, written = contract("slo_minutes"), 0
+    ordered = sorted(tallied, key=lambda pair: pair[0])
     for begin in range(0, LENGTH, DAY):
-        frames = []
-        for service, tallies in tallied:
-            if begin < tallies.start:
-                continue
-            day = slice(begin - tallies.start, begin - tallies.start + DAY)
-            covered = np.flatnonzero(tallies.covered[day])
-            minutes = times(begin + covered)
-            for tally in tallies.tallies:
-                measure = tally.measure
-                frames.append(
-                    pl.DataFrame(
-                        {
-                            "minute": minutes,
-                            "service": _same(service, len(covered)),
-                            "objective": _same(measure.objective, len(covered)),
-                            "definition": _same(measure.definition, len(covered)),
-                            "good_count": tally.good[day][covered],
-                            "valid_count": tally.valid[day][covered],
-                            "uncertain_count": tally.uncertain[day][covered],
-                        }
-                    )
-                )
+        frames = [
+            _tally_frame(service, tallies, tally, begin)
+            for service, tallies in ordered
+            for tally in sorted(tallies.tallies, key=lambda it: it.measure.objective)
+        ]
         if frames and (frame := pl.concat(frames)).height:
             written += write_part(layout, of, day_of(begin), part, frame)
     return written
+
+
+def _tally_frame(service: str, tallies: Tallies, tally: Tally, begin: int) -> pl.DataFrame:
+    first, last = np.searchsorted(tallies.minutes, [begin, begin + DAY])
+    found = first + np.flatnonzero(tallies.covered[first:last])
+    return pl.DataFrame(
+        {
+            "minute": times(tallies.minutes[found]),
+            "service": _same(service, len(found)),
+            "objective": _same(tally.measure.objective, len(found)),
+            "definition": _same(tally.measure.definition, len(found)),
+            "good_count": tally.good[found].astype(np.int64),
+            "valid_count": tally.valid[found].astype(np.int64),
+            "uncertain_count": tally.uncertain[found].astype(np.int64),
+        }
+    )
 
 
 def _same(text: str, length: int) -> pl.Series:
@@ -151,12 +174,14 @@ def write_events(layout: Layout, plan: Plan) -> int:
         "incidents": [_incident(it) for it in plan.incidents if it.started >= first],
         "pages": [_page(it) for it in plan.pages if it.opened >= first],
     }
-    written = write_part(layout, contract("services"), None, 0, plan.catalogue)
+    written = write_part(
+        layout, contract("services"), None, 0, plan.catalogue.sort("service", "valid_from")
+    )
     for table, rows in listed.items():
         if not rows:
             continue
         of = contract(table)
-        frame = pl.DataFrame(rows, schema=of.schema, orient="row")
+        frame = pl.DataFrame(rows, schema=of.schema, orient="row").sort(of.order)
         day = pl.col(of.partition or "").dt.date()
         for (when,), some in frame.group_by(day, maintain_order=True):
             assert isinstance(when, date)  # noqa: S101 - narrows the type of a group key
