@@ -128,16 +128,15 @@ def _percent(ratio: Fraction | float, decimals: int = 0) -> str:
     return f"{cut / scale:.{decimals}f}{_THIN}%"
 
 
-def _between(low: Fraction, target: Fraction, high: Fraction) -> str:
-    """Return two shares with as many decimals as it takes to see the target between them."""
-    for decimals in range(1, 6):
-        scale = 100 * 10**decimals
-        under, over = math.floor(low * scale), math.ceil(high * scale)
-        if under < target * scale <= over and (target * scale).denominator == 1:
-            break
+def _between(low: Fraction, high: Fraction) -> str:
+    """Return two shares, cut away from each other, with decimals enough to tell them apart."""
+    width = high - low
+    decimals = next((d for d in range(1, 8) if width * 100 * 10**d >= 3), 8)
+    scale = 10**decimals
+    under, over = math.floor(low * 100 * scale) / scale, math.ceil(high * 100 * scale) / scale
     return (
-        f"between {under * 100 / scale:.{decimals}f}{_THIN}% and "
-        f"{over * 100 / scale:.{decimals}f}{_THIN}% were good: the target lies between"
+        f"between {under:.{decimals}f}{_THIN}% and {over:.{decimals}f}{_THIN}% were good: "
+        "the target lies between"
     )
 
 
@@ -166,7 +165,7 @@ def _verdict(
         )
     low, high, target = Fraction(good, valid), Fraction(good + uncertain, valid), 1 - share
     if low < target <= high:
-        return "unjudged", _between(low, target, high)
+        return "unjudged", _between(low, high)
     if high < target:
         spent = (valid - good - uncertain) / budget
         return "missed", f"{_percent(spent, 0 if spent >= 2 else 1)} of the budget is spent"

@@ -88,10 +88,11 @@ def _by_name(documents: Iterable[Document]) -> dict[tuple[str, str], Document]:
 def resolve(
     objectives: Iterable[Objective], services: Iterable[Mapping[str, Any]]
 ) -> list[Objective]:
-    """Return the objectives with each template written out for every service that it is for.
+    """Return the objectives of these services, each template written out for those it is for.
 
     An objective of one service wins over a template whose document would get the same name for
-    that service. Sorted by service and name.
+    that service. Objectives of services that are not among the rows are left out. Sorted by
+    service and name.
 
     Args:
         objectives: what ``read_objectives`` returned.
@@ -101,12 +102,12 @@ def resolve(
         ObjectiveError: two templates give one service the same objective.
     """
     written = list(objectives)
-    own = [objective for objective in written if objective.for_condition is None]
+    rows = {row["service"]: row for row in services}
+    own = [o for o in written if o.for_condition is None and o.service in rows]
     templates = [(o, o.for_condition) for o in written if o.for_condition is not None]
     taken = {(objective.service, objective.document) for objective in own}
     sources: dict[tuple[str, str], str] = {}
     filled: list[Objective] = []
-    rows = {row["service"]: row for row in services}
     for service, row in rows.items():
         for template, condition in templates:
             key = (service, template.document.replace(EACH, service))

@@ -17,6 +17,9 @@ from fleetslo.reliability.buckets import LOWEST, PER_DOUBLING, bucket_of, histog
 
 # Where nothing says how far the outermost stretch reaches, it is taken to be this many times.
 _UNKNOWN_REACH = 2.0
+# Beyond the outermost percentiles a log-normal tail is followed this many buckets (64 times) and no
+# further: the most of a hundred million durations with a sigma of 1.3 lies as far from their p99.
+_FURTHEST = 6 * PER_DOUBLING
 _SHORTEST_LOG2 = (LOWEST + 1) / PER_DOUBLING
 _NORMAL = NormalDist()
 
@@ -76,7 +79,10 @@ class _Curve:
         score = self.scores[base] + slope * ((bucket + 1) / PER_DOUBLING - self.logs[base])
         lowest = self.scores[knot] if knot >= 0 else -math.inf
         highest = self.scores[knot + 1] if not last else math.inf
-        return self.count * _NORMAL.cdf(min(max(score, lowest), highest))
+        found = self.count * _NORMAL.cdf(min(max(score, lowest), highest))
+        if self.ends[1]:  # one of them is the longest
+            found = min(found, self.count - 1.0)
+        return max(found, 1.0) if self.ends[0] else found
 
 
 def spread_percentiles(count: int, knots: Mapping[float, float]) -> Spread:
@@ -113,9 +119,10 @@ def spread_percentiles(count: int, knots: Mapping[float, float]) -> Spread:
         return [], []
     curve = _Curve(count, ordered)
     first, last = curve.buckets[0], curve.buckets[-1]
-    while first > LOWEST and curve.at(first - 1) >= 0.5:
+    lowest, highest = max(first - _FURTHEST, LOWEST), last + _FURTHEST
+    while first > lowest and curve.at(first - 1) >= 0.5:
         first -= 1
-    while curve.at(last) < count - 0.5:
+    while last < highest and curve.at(last) < count - 0.5:
         last += 1
     running = np.array([curve.at(bucket) for bucket in range(first, last)], dtype=np.float64)
     return _rounded(first, running, count)
