@@ -6,7 +6,7 @@ WITH faults AS (
     service,
     pod,
     fault_type,
-    TIMESTAMP(inject_time_utc) AS injected_at
+    TIMESTAMP(inject_time_utc, 'UTC') AS injected_at
   FROM raw
   WHERE
     ARRAY_LENGTH(@days) = 0

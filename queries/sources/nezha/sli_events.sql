@@ -1,7 +1,7 @@
 -- Whether a minute of the load generator was free of errors.
 -- grain: one row per minute, service, sli
 SELECT
-  TIMESTAMP_TRUNC(TIMESTAMP(time_utc), MINUTE) AS minute,
+  TIMESTAMP_TRUNC(TIMESTAMP(time_utc, 'UTC'), MINUTE) AS minute,
   LOWER(service) AS service,
   'minutes_without_errors' AS sli,
   IF(success_pct >= 100, 1, 0) AS good_count,
