@@ -18,7 +18,7 @@ from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed
 from fleetslo.reports import site as sites
 from fleetslo.reports.check import Checked
 from fleetslo.reports.files import folder
-from fleetslo.reports.jobs import SAYS, BatchProgress, Failure, Job, Result, Silent
+from fleetslo.reports.jobs import BatchProgress, Failure, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.page import Page, Pages, page_of
 from fleetslo.reports.pool import Pool, Stop, stops
@@ -250,7 +250,7 @@ class _Batch:
         return Draw(page, executed, self._file(page), known)
 
     def _reject(self, path: str, problems: Sequence[str]) -> None:
-        failure = Failure(None, 0, "PageError", "; ".join(problems), where="its page")
+        failure = Failure(None, 0, "PageError", "; ".join(problems), where="")
         failed = replace(self._results[path], outcome="failed", failure=failure)
         self._finish(self._jobs[path], failed)
 
@@ -277,10 +277,11 @@ def _told(
 ) -> str:
     """Return the message about failed reports: each with its notebook, cell and error."""
     good = total - len(failed)
-    site = f"the other {good} are published" if published else "nothing was published"
+    others = "the other one is" if good == 1 else f"the other {good} are"
+    site = f"{others} published" if published else "nothing was published"
     lines = [f"{len(failed)} of {total} reports failed; {site}"]
     for job, result in list(failed.values())[:_MOST_NAMED]:
-        lines.append(f"  {job.page} ({job.notebook}): {SAYS[result.outcome]}: {result.failure}")
+        lines.append(f"  {job.page} ({job.notebook}): {result.says}")
         page = error_page(run_folder, job)
         if page.is_file():
             lines.append(f"    {page}")

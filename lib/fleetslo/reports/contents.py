@@ -11,7 +11,7 @@ from fleetslo.reports.index import (
     ServiceEntry,
     Site,
 )
-from fleetslo.reports.jobs import SAYS, Job, Result
+from fleetslo.reports.jobs import Job, Result
 from fleetslo.reports.page import Page, Pages
 
 TITLE = "Fleet reliability"
@@ -114,6 +114,6 @@ def _periods(newest_first: list[Page]) -> list[PeriodEntry]:
 def _failure(job: Job, result: Result) -> FailureEntry:
     return {
         "label": job.page,
-        "reason": f"{SAYS[result.outcome]}: {result.failure}",
+        "reason": result.says,
         "href": None,
     }

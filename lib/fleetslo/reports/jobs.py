@@ -44,8 +44,9 @@ class Failure:
     """Why a notebook did not reach its end.
 
     ``cell`` counts all cells of the notebook from 1, as JupyterLab shows them, without the cell
-    of parameters that a run adds; it is None when no cell had begun, or ``where`` says what else
-    is at fault. ``line`` is the line of that cell, where Python says so.
+    of parameters that a run adds. It is None when none is at fault; ``where`` then says at what
+    point it was, if it was in the notebook at all. ``line`` is the line of the cell, where Python
+    says so.
     """
 
     cell: int | None
@@ -62,8 +63,8 @@ class Failure:
         where = self.where if self.cell is None else f"cell {self.cell} of {self.cells}"
         if self.line is not None:
             where += f", line {self.line}"
-        what = " ".join(f"{self.name}: {self.value}".split()).rstrip(": ")
-        return f"{where}: {what[:300]}"
+        what = " ".join(f"{self.name}: {self.value}".split()).rstrip(": ")[:300]
+        return f"{where}: {what}" if where else what
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,15 @@ class Result:
     failure: Failure | None = None
     head: Head = field(default_factory=Head)
     cell_durations_s: tuple[float | None, ...] = ()
+
+    @property
+    def says(self) -> str:
+        """What became of the job, in one line."""
+        if self.failure is None:
+            return SAYS[self.outcome]
+        if self.outcome == "failed" and self.failure.cell is None:
+            return str(self.failure)
+        return f"{SAYS[self.outcome]}: {self.failure}"
 
 
 class BatchProgress(Protocol):

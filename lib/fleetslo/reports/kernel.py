@@ -115,21 +115,20 @@ def kill_group(pid: int) -> None:
 
 @dataclass
 class Execution:
-    """One run of a notebook while it goes on; ``notebook`` is the document with its outputs."""
+    """One run of a notebook while it goes on; ``notebook`` is the document with its outputs.
+
+    The clock starts with the first cell: starting the kernel has a limit of its own.
+    """
 
     environ: Mapping[str, str]
     folder: Path
     timeout_s: float
     running: Running
     on_cell: Callable[[int, int], None]
-    deadline: float = field(init=False)
+    deadline: float = field(default=float("inf"), init=False)
     notebook: Any = None
     kernel: OwnKernel | None = None
     began: int | None = None
-
-    def __post_init__(self) -> None:
-        """Start the clock."""
-        self.deadline = time.monotonic() + self.timeout_s
 
     def left_s(self, cell: Any = None) -> float:
         """Return how much time is left; never zero, which nbclient takes for no limit."""
@@ -137,6 +136,8 @@ class Execution:
 
     def cell_began(self, cell: Any, cell_index: int) -> None:
         """Remember and announce which cell runs."""
+        if self.began is None:
+            self.deadline = time.monotonic() + self.timeout_s
         self.began = cell_index
         self.on_cell(cell_index + 1, len(self.notebook.cells))
 

@@ -9,7 +9,7 @@ from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed, OutputErro
 from fleetslo.periods import Period
 from fleetslo.reports.batch import notebook_environ
 from fleetslo.reports.files import folder, write_file
-from fleetslo.reports.jobs import SAYS, BatchProgress, Job, Result, Silent
+from fleetslo.reports.jobs import BatchProgress, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.notebooks import Value, check_parameters, describe, find_notebook
 from fleetslo.reports.page import page_of, relative
@@ -90,7 +90,7 @@ def run_report(
     if result.outcome != "ok":
         kept = error_page(run_folder, job)
         more = f"\n  {kept}" if kept.is_file() else ""
-        raise NotebookFailed(f"{name}: {SAYS[result.outcome]}: {result.failure}{more}")
+        raise NotebookFailed(f"{name}: {result.says}{more}")
     return target
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fleetslo.reports.check import Checked, check_page
 from fleetslo.reports.files import write_file
-from fleetslo.reports.jobs import SAYS, Failure, Head, Job, Result
+from fleetslo.reports.jobs import Failure, Head, Job, Result
 from fleetslo.reports.page import Page, Pages, relative
 from fleetslo.reports.pool import Broken
 from fleetslo.reports.worker import Surroundings
@@ -60,14 +60,13 @@ class Execute:
     def _error_page(self, notebook: Any, result: Result) -> None:
         from fleetslo.reports.html import Context, render_failure
 
-        reason = f"{SAYS[result.outcome]}: {result.failure}"
         html = render_failure(
             notebook,
             title=self.job.page,
             assets="assets",
             standalone=True,
             context=Context(run=self.run_id),
-            reason=reason[0].upper() + reason[1:],
+            reason=result.says[0].upper() + result.says[1:],
         )
         write_file(error_page(self.folder, self.job), html)
 
@@ -160,7 +159,7 @@ def as_result(answer: Result | Broken) -> Result:
     """Return the result of an ``Execute``, also where its worker did not live to give one."""
     if isinstance(answer, Broken):
         trace = tuple(answer.detail.splitlines())
-        failure = Failure(None, 0, "WorkerError", answer.says, traceback=trace, where="its worker")
+        failure = Failure(None, 0, "WorkerError", answer.says, traceback=trace, where="")
         return Result("failed", 0.0, failure=failure)
     return answer
 

@@ -14,15 +14,16 @@ class Project:
         self.folder = folder
         (folder / "fleetslo.toml").write_text("")
 
-    def notebook(self, name, parameters, *cells, title="# A notebook"):
-        """Write a notebook of a title, a parameters cell unless None, and code cells."""
+    def notebook(self, name, parameters, *cells, title="# A notebook", end=None):
+        """Write a notebook of a title, a parameters cell unless None, code cells, and a text."""
         path = self.folder / "notebooks" / f"{name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         declared = []
         if parameters is not None:
             declared = [new_code_cell(parameters, metadata={"tags": ["parameters"]})]
         code = [new_code_cell(text) for text in cells]
-        document = new_notebook(cells=[new_markdown_cell(title), *declared, *code])
+        last = [new_markdown_cell(end)] if end else []
+        document = new_notebook(cells=[new_markdown_cell(title), *declared, *code, *last])
         nbformat.write(document, path)
         return path
 
