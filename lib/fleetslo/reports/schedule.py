@@ -13,6 +13,7 @@ from fleetslo.errors import (
     NotebookError,
     SettingsError,
     UnknownNotebook,
+    UsageError,
     nearest,
 )
 from fleetslo.periods import Period, instant
@@ -98,10 +99,13 @@ def plan_jobs(
     ``reports/service_slo``) or pages (``service_slo/checkout``).
 
     Raises:
+        UsageError: there is no such rhythm.
         SettingsError: two entries would publish the same page.
         UnknownNotebook: ``only`` names nothing that the schedule makes.
         FleetsloError: an unknown notebook or parameter, a wrong value, an unreadable period.
     """
+    if every is not None and every not in EVERY:
+        raise UsageError(f"reports are not made every {every!r}; write one of {', '.join(EVERY)}")
     end = instant(as_of)
     whole_day = end == instant(end.date())
     as_of_text = end.date().isoformat() if whole_day else end.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,6 +11,7 @@ from fleetslo.errors import (
     SettingsError,
     UnknownNotebook,
     UnknownParameter,
+    UsageError,
 )
 from fleetslo.reports.schedule import Entry, plan_jobs, read_schedule
 
@@ -98,6 +99,8 @@ def test_a_plan_can_be_narrowed(schedule):
 
     assert pages(every="month") == ["all"]
     assert pages(every="day") == []
+    with pytest.raises(UsageError, match="not made every 'hour'; write one of day, week, month"):
+        pages(every="hour")
     assert pages(only=["one"]) == pages(only=["reports/one"]) == ["one/b", "one/c"]
     assert pages(only=["one/c", "all"]) == ["all", "one/c"]
     with pytest.raises(UnknownNotebook, match=r"makes no report 'one/d'.*It makes: all, one"):
