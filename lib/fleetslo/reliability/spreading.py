@@ -47,42 +47,61 @@ def _refuse_count(count: int) -> None:
         raise ParameterError(f"a count of {count} cannot be spread; give 0 or more")
 
 
-class _Curve:
-    """How many of ``count`` durations are at or under a bucket bound, through percentiles."""
+def _scores(quantiles: Sequence[float], count: int) -> list[float]:
+    """Return the normal score of each quantile; 0 and 1 get that of one duration in ``count``."""
+    inner = [q for q in quantiles if 0 < q < 1]
+    low = min([0.25 / count, *(q / 2 for q in inner[:1])])
+    high = max([1 - 0.25 / count, *((1 + q) / 2 for q in inner[-1:])])
+    return [_NORMAL.inv_cdf(min(max(q, low), high)) for q in quantiles]
 
-    def __init__(self, count: int, knots: Sequence[tuple[float, float]]) -> None:
-        self.count = count
-        self.ends = (knots[0][0] == 0, knots[-1][0] == 1)
-        self.buckets = [bucket_of(seconds) for _, seconds in knots]
-        self.logs = [_log2(seconds) for _, seconds in knots]
-        inner = [q for q, _ in knots if 0 < q < 1]
-        low = min([0.25 / count, *(q / 2 for q in inner[:1])])
-        high = max([1 - 0.25 / count, *((1 + q) / 2 for q in inner[-1:])])
-        self.scores = [_NORMAL.inv_cdf(min(max(q, low), high)) for q, _ in knots]
-        self.slopes = [
-            (s[1] - s[0]) / (x[1] - x[0]) if x[1] > x[0] else math.inf
-            for s, x in zip(pairwise(self.scores), pairwise(self.logs), strict=True)
-        ]
-        finite = [slope for slope in self.slopes if math.isfinite(slope)] or [math.inf]
-        self.below, self.above = finite[0], finite[-1]
 
-    def at(self, bucket: int) -> float:
-        """Return how many durations are at or under the upper bound of a bucket."""
-        knot = max((i for i, place in enumerate(self.buckets) if place <= bucket), default=-1)
-        if knot == -1 and (self.ends[0] or math.isinf(self.below)):
-            return 0.0
-        last = knot == len(self.logs) - 1
-        if last and (self.ends[1] or math.isinf(self.above)):
-            return float(self.count)
-        slope = self.below if knot == -1 else self.above if last else self.slopes[knot]
-        base = max(knot, 0)
-        score = self.scores[base] + slope * ((bucket + 1) / PER_DOUBLING - self.logs[base])
-        lowest = self.scores[knot] if knot >= 0 else -math.inf
-        highest = self.scores[knot + 1] if not last else math.inf
-        found = self.count * _NORMAL.cdf(min(max(score, lowest), highest))
-        if self.ends[1]:  # one of them is the longest
-            found = min(found, self.count - 1.0)
-        return max(found, 1.0) if self.ends[0] else found
+def _expected(
+    places: NDArray[np.int64], knots: Sequence[tuple[float, float]], count: int
+) -> NDArray[np.float64]:
+    """Return how many of ``count`` durations are at or under the upper bound of each bucket."""
+    from scipy.special import ndtr  # here, since it is slow to import and seldom needed
+
+    quantiles = [q for q, _ in knots]
+    ends = np.array([bucket_of(seconds) for _, seconds in knots])
+    logs = np.array([_log2(seconds) for _, seconds in knots])
+    scores = np.array(_scores(quantiles, count))
+    rises, widths = np.diff(scores), np.diff(logs)
+    slopes = np.where(widths > 0, rises / np.where(widths > 0, widths, 1), np.inf)
+    finite = slopes[np.isfinite(slopes)]
+    below, above = (finite[0], finite[-1]) if finite.size else (np.inf, np.inf)
+    if quantiles[0] == 0:
+        below = np.inf
+    if quantiles[-1] == 1:
+        above = np.inf
+    knot = np.searchsorted(ends, places, side="right") - 1
+    slope = np.concatenate([[below], slopes, [above]])[knot + 1]
+    base = np.maximum(knot, 0)
+    away = (places + 1) / PER_DOUBLING - logs[base]
+    # Where the slope is infinite, all that is left lies at the knot itself.
+    with np.errstate(invalid="ignore"):
+        moved = np.where(np.isinf(slope), np.where(knot < 0, -np.inf, np.inf), slope * away)
+    lowest = np.concatenate([[-np.inf], scores])[knot + 1]
+    highest = np.concatenate([scores, [np.inf]])[knot + 1]
+    found: NDArray[np.float64] = count * ndtr(np.clip(scores[base] + moved, lowest, highest))
+    return found
+
+
+def _anchored(
+    expected: NDArray[np.float64],
+    places: NDArray[np.int64],
+    knots: Sequence[tuple[float, float]],
+    count: int,
+) -> NDArray[np.float64]:
+    """Return the running totals with each percentile's own duration put into its own bucket.
+
+    Percentile ``q`` is the duration of rank ``ceil(q × count)``. A rank that several share goes
+    to the highest of them. So each percentile comes back to its bucket, however few they are.
+    """
+    ranks = {max(math.ceil(q * count * (1 - 2.0**-50)), 1): bucket_of(s) for q, s in knots}
+    for rank, place in ranks.items():
+        reached = places >= place
+        expected = np.where(reached, np.maximum(expected, rank), np.minimum(expected, rank - 1))
+    return expected
 
 
 def spread_percentiles(count: int, knots: Mapping[float, float]) -> Spread:
@@ -91,7 +110,9 @@ def spread_percentiles(count: int, knots: Mapping[float, float]) -> Spread:
     Between two percentiles the logarithm of the duration runs straight against the normal score
     of the quantile, which is exact for a log-normal distribution; outside them the nearest stretch
     goes on. Quantiles 0 and 1, the shortest and the longest, end the distribution. With one
-    percentile, or equal ones, all durations are that long: nothing says otherwise.
+    percentile, or equal ones, all durations are that long: nothing says otherwise. ``quantile``
+    gives each percentile back to one bucket, unless two of them are the same duration's: 20
+    durations are enough for p50, p90, p95 and p99.
 
     Args:
         count: how many durations there were.
@@ -117,48 +138,46 @@ def spread_percentiles(count: int, knots: Mapping[float, float]) -> Spread:
             )
     if count == 0:
         return [], []
-    curve = _Curve(count, ordered)
-    first, last = curve.buckets[0], curve.buckets[-1]
-    lowest, highest = max(first - _FURTHEST, LOWEST), last + _FURTHEST
-    while first > lowest and curve.at(first - 1) >= 0.5:
-        first -= 1
-    while last < highest and curve.at(last) < count - 0.5:
-        last += 1
-    running = np.array([curve.at(bucket) for bucket in range(first, last)], dtype=np.float64)
-    return _rounded(first, running, count)
+    first, last = (bucket_of(seconds) for _, seconds in (ordered[0], ordered[-1]))
+    places = np.arange(max(first - _FURTHEST, LOWEST), last + _FURTHEST)
+    running = _anchored(_expected(places, ordered, count), places, ordered, count)
+    return _rounded(int(places[0]), running, count)
 
 
 def _stretches(
     edges: Sequence[float], counts: Sequence[int], shortest: float | None, longest: float | None
 ) -> list[tuple[float, float, int]]:
     """Return (lower, upper, count) of each stretch that holds something, its ends filled in."""
-    marks = [0.0, *edges] if edges[0] > 0 else list(edges)
-    amounts = list(counts) if edges[0] > 0 else list(counts[1:])
-    reach = [upper / lower for lower, upper in pairwise(marks) if lower > 0] or [_UNKNOWN_REACH]
-    uppers = [*marks[1:], marks[-1] * reach[-1]]
-    lowers = [marks[1] / reach[0], *marks[1:]]
-    held = [s for s in zip(lowers, uppers, amounts, strict=True) if s[2] > 0]
-    if not held:
-        return held
-    if shortest is not None:
+    marks = [*([0.0] if edges[0] > 0 else []), *edges, math.inf]
+    amounts = counts[-len(marks) + 1 :]
+    held = [
+        (lower, upper, amount)
+        for (lower, upper), amount in zip(pairwise(marks), amounts, strict=True)
+        if amount > 0
+    ]
+    if held and shortest is not None:
         lower, upper, amount = held[0]
-        floor = 0.0 if lower == lowers[0] else lower
-        if not floor < shortest <= upper:
-            raise ParameterError(
-                f"the shortest duration, {shortest!r} s, lies outside the first bounds that hold "
-                f"any, {floor!r} to {upper!r} s"
-            )
+        _refuse_outside("shortest", shortest, "first", lower, upper)
         held[0] = (shortest, upper, amount)
-    if longest is not None:
+    if held and longest is not None:
         lower, upper, amount = held[-1]
-        ceiling = math.inf if upper == uppers[-1] else upper
-        if not max(lower, shortest or 0.0) <= longest <= ceiling:
-            raise ParameterError(
-                f"the longest duration, {longest!r} s, lies outside the last bounds that hold "
-                f"any, {lower!r} to {ceiling!r} s"
-            )
+        _refuse_outside("longest", longest, "last", lower, upper)
         held[-1] = (lower, longest, amount)
-    return held
+    # What is still open reaches as far as its neighbour does.
+    reach = [upper / lower for lower, upper in pairwise(marks[:-1]) if lower > 0]
+    down, up = (reach[0], reach[-1]) if reach else (_UNKNOWN_REACH, _UNKNOWN_REACH)
+    return [
+        (lower or upper / down, lower * up if math.isinf(upper) else upper, amount)
+        for lower, upper, amount in held
+    ]
+
+
+def _refuse_outside(which: str, seconds: float, place: str, lower: float, upper: float) -> None:
+    if not lower <= seconds <= upper:
+        raise ParameterError(
+            f"the {which} duration, {seconds!r} s, lies outside the {place} bounds that hold any, "
+            f"{lower!r} to {upper!r} s"
+        )
 
 
 def spread_bounds(

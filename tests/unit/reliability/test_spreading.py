@@ -35,16 +35,21 @@ def test_counts_from_percentiles_add_up_exactly(count, knots):
     assert buckets == sorted(set(buckets))
 
 
-@given(st.lists(DURATIONS, min_size=4, max_size=4, unique=True), st.integers(2_000, 50_000))
+@given(st.lists(DURATIONS, min_size=4, max_size=4, unique=True), st.integers(20, 50_000))
 def test_percentiles_come_back_to_one_bucket(durations, count):
+    # From 20 on, p50, p90, p95 and p99 are the durations of four different ranks.
     knots = dict(zip((0.5, 0.9, 0.95, 0.99), sorted(durations), strict=True))
     buckets, counts = spread_percentiles(count, knots)
     for q, seconds in knots.items():
-        # At least q of them at or under the bucket that the percentile ends or lies in, and no
-        # more than q under it, both to half a request.
         lower, upper = bounds(bucket_of(seconds))
-        assert count_at_most(buckets, counts, upper).high >= q * count - 0.5
-        assert count_at_most(buckets, counts, lower).low <= q * count + 0.5
+        assert lower * (1 - 1e-9) <= quantile(buckets, counts, q) <= upper * (1 + 1e-9)
+
+
+def test_a_rank_that_several_percentiles_share_is_the_highest():
+    # Of 10 durations p95 and p99 are both the tenth.
+    buckets, counts = spread_percentiles(10, {0.5: 0.1, 0.95: 0.2, 0.99: 0.3})
+    assert (buckets[-1], counts[-1]) == (bucket_of(0.3), 1)
+    assert spread_percentiles(1, {0: 0.1, 0.5: 0.2, 1: 0.3}) == ([bucket_of(0.3)], [1])
 
 
 @pytest.mark.parametrize("q", [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.999])
@@ -138,6 +143,14 @@ def test_known_extremes_narrow_the_outermost_stretches():
     # Between 0.5 s and 1 s instead of 0.25 s to 1 s, and between 1 s and 2 s instead of to 4 s.
     buckets, counts = spread_bounds([0.25, 1], [0, 16, 16], shortest=0.5, longest=2)
     assert (buckets, counts) == (list(range(-16, 16)), [1] * 32)
+
+
+def test_known_extremes_move_the_guessed_ends():
+    # All 16 up to 1 s, the longest of them 0.25 s: from 0.125 s, not from a guessed 0.5 s.
+    assert spread_bounds([1, 2], [16, 0, 0], longest=0.25) == (list(range(-48, -32)), [1] * 16)
+    # All 16 over 2 s, the shortest of them 8 s: to 16 s, not to a guessed 4 s.
+    assert spread_bounds([1, 2], [0, 0, 16], shortest=8) == (list(range(48, 64)), [1] * 16)
+    assert spread_bounds([1], [3, 0], longest=0) == ([LOWEST], [3])
 
 
 def test_a_stretch_of_no_width_is_one_bucket():
