@@ -116,17 +116,13 @@ def render_failure(
         "cell": None,
         "home": around.home,
         "run": around.run,
-        "count": len(notebook.cells),
     }
     if failed:
-        number, cell = failed
-        error = next(one for one in cell.outputs if one.output_type == "error")
-        page.update(
-            cell=number,
-            reason=f"{error.ename}: {error.evalue}",
-            code=outputs.code(cell.source),
-            traceback=outputs.traceback_of(cell),
-        )
+        number, count, cell = failed
+        page.update(cell=number, count=count, code=outputs.code(cell.source))
+        if error := outputs.error_of(cell):
+            page["reason"] = f"{error.ename}: {error.evalue}"
+            page["traceback"] = outputs.traceback_of(error)
     return _fill("failure.html.j2", notebook, page, assets, standalone, charts=False)
 
 

@@ -223,21 +223,34 @@ def code(source: str) -> str:
     return f"<pre><code>{highlight(source, PythonLexer(), _formatter())}</code></pre>"
 
 
-def failing_cell(notebook: Any) -> tuple[int, Any] | None:
-    """Return number (from 1) and cell of the first cell that raised, or None."""
-    for number, cell in enumerate(notebook.cells, start=1):
-        if any(output.output_type == "error" for output in _outputs(cell)):
-            return number, cell
+def failing_cell(notebook: Any) -> tuple[int, int, Any] | None:
+    """Return number (from 1), count of cells and the cell that failed, or None.
+
+    It is the first one that raised, or in which the run was cut short. The cell of parameters
+    that a run adds is not counted: the author's notebook does not have it.
+    """
+    injected = [_is_injected(cell) for cell in notebook.cells]
+    for position, cell in enumerate(notebook.cells):
+        cut_short = cell.metadata.get("papermill", {}).get("status") == "failed"
+        if cut_short or error_of(cell) is not None:
+            number = position + 1 - sum(injected[: position + 1])
+            return number, len(injected) - sum(injected), cell
     return None
+
+
+def _is_injected(cell: Any) -> bool:
+    return "injected-parameters" in cell.metadata.get("tags", [])
+
+
+def error_of(cell: Any) -> Any:
+    """Return the error output of a cell, or None."""
+    return next((one for one in _outputs(cell) if one.output_type == "error"), None)
 
 
 def _outputs(cell: Any) -> Iterator[Any]:
     yield from cell.get("outputs", [])
 
 
-def traceback_of(cell: Any) -> str:
-    """Return the traceback of a cell that raised, without terminal colours."""
-    for output in _outputs(cell):
-        if output.output_type == "error":
-            return _ANSI.sub("", "\n".join(output.traceback))
-    return ""
+def traceback_of(error: Any) -> str:
+    """Return the traceback of an error output, without terminal colours."""
+    return _ANSI.sub("", "\n".join(error.traceback))

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from fleetslo.reports.html import render_failure
 from fleetslo.reports.kernel import Running, durations_s, execute
 
 ENVIRON = {**os.environ, "PLOTLY_RENDERER": "plotly_mimetype"}
@@ -108,6 +109,9 @@ def test_a_notebook_that_ends_before_its_end_is_no_success(cell, outcome, says):
     assert str(executed.failure).startswith("cell 4 of 5: ")
     assert says in str(executed.failure)
     assert executed.notebook.cells[2].outputs[0].text == "before\n"  # what ran is kept
+    page = render_failure(executed.notebook, title="T", assets="a", reason=str(executed.failure))
+    assert "Cell 4 of 5 failed." in page
+    assert ("Traceback" in page) == ("SystemExit" in says)
     assert statuses(executed) == ["completed"] * 3 + ["failed", "pending"]
 
 
