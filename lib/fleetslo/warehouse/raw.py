@@ -44,14 +44,14 @@ def _read(
                 f"{path}: column {name!r} is missing.{nearest(name, list(rows.types))} "
                 f"It has: {', '.join(rows.types)}"
             )
-    with explained(str(path)):
+    with explained(f"reading {path}", path):
         read: pl.DataFrame = connection.sql(_typed(path, rows, columns)).pl()
     wrong = read.filter(pl.col("fault").is_not_null())
     if wrong.height:
         row, text = wrong.select("row number", "fault").row(0)
         column, value, why = text.split(MARK)
         named = f"column {column!r} is {value!r}" if value != NULL else f"column {column!r}"
-        others = f" (and {wrong.height - 1:,} more rows)" if wrong.height > 1 else ""
+        others = f" (and {wrong.height - 1:,} more)" if wrong.height > 1 else ""
         raise DataFileError(f"{path}: row {row:,}: {named}: {why}{others}")
     return read.select(list(columns))
 
