@@ -37,6 +37,7 @@ class Fleet:
     def __init__(self, settings: Settings, warehouse: Warehouse) -> None:
         self.settings = settings
         self.warehouse = warehouse
+        self._services: dict[Period, pl.DataFrame] = {}
 
     def __repr__(self) -> str:
         """Return the address of the warehouse, as a notebook shows it."""
@@ -128,8 +129,8 @@ class Fleet:
                 f"{period} reaches past the data, which is complete to "
                 f"{self.complete_until:%Y-%m-%d %H:%M} UTC; end it on {self.last_day:%Y-%m-%d}"
             )
-        seen = (self.query(name, period=period) for name in ("fleet/seen", "delivery/deployments"))
-        if all(frame.is_empty() for frame in seen):
+        known = self.services(period)
+        if not known["reported"].any():
             raise NoData(
                 f"nothing was recorded in {period}; the newest whole day of data ends on "
                 f"{self.last_day:%Y-%m-%d}"
@@ -140,8 +141,14 @@ class Fleet:
         """Return one row per service that the catalogue or the data knows in the period.
 
         Columns: those of ``fleet/services`` (null where not catalogued), ``catalogued``,
-        ``request_count``, ``first_hour`` and ``last_hour`` (null without telemetry).
+        ``request_count``, ``first_hour`` and ``last_hour`` (null without telemetry), and
+        ``reported``: whether it sent telemetry or was deployed in the period.
         """
+        if period not in self._services:
+            self._services[period] = self._known_services(period)
+        return self._services[period]
+
+    def _known_services(self, period: Period) -> pl.DataFrame:
         catalogue = self.query("fleet/services", period=period).with_columns(
             catalogued=pl.lit(value=True)
         )
@@ -151,7 +158,11 @@ class Fleet:
         return (
             known.join(catalogue, on="service", how="left")
             .join(seen, on="service", how="left")
-            .with_columns(pl.col("catalogued").fill_null(value=False))
+            .with_columns(
+                pl.col("catalogued").fill_null(value=False),
+                reported=pl.col("request_count").is_not_null()
+                | pl.col("service").is_in(deployed["service"].unique().to_list()),
+            )
             .sort("service")
         )
 

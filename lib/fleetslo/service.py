@@ -8,6 +8,7 @@ import polars as pl
 
 from fleetslo.charts.service import NO_OBJECTIVE, ordered
 from fleetslo.periods import Period
+from fleetslo.reliability.history import inside_incidents
 from fleetslo.reliability.judging import worst
 from fleetslo.reliability.latency import quantile_frame
 
@@ -61,6 +62,11 @@ class ServiceView:
         found = self.judgements.filter(pl.col("kind") == "latency").sort("objective")
         row = found.row(0, named=True) if found.height else {"within_s": None, "target": None}
         return {"within_s": row["within_s"], "target": row["target"]}
+
+    @cached_property
+    def causes(self) -> pl.DataFrame:
+        """What was bad in each incident, for the objective that needs attention most."""
+        return inside_incidents(self.minutes, self.tightest["objective"], self.incidents)
 
     @cached_property
     def minutes(self) -> pl.DataFrame:

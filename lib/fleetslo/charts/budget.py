@@ -13,7 +13,6 @@ from fleetslo.periods import Period
 from fleetslo.reliability.history import (
     burn_by_hour,
     hourly,
-    inside_incidents,
     spent_over_time,
     worst_stretch,
 )
@@ -95,7 +94,7 @@ def _left_title(left: pl.DataFrame, judgement: Mapping[str, Any]) -> str:
         if not gone.is_empty():
             return (
                 f"{label} ran out of budget on {words.day(gone['hour'][0])}; "
-                f"six hours from {when} took {took}"
+                f"six hours from {when} took {took} of it"
             )
         return f"Six hours from {when} took {took} of the {label.lower()} budget"
     if not gone.is_empty():
@@ -180,10 +179,13 @@ def _made(judgement: Mapping[str, Any]) -> Made:
 
 
 def spent_in_incidents(
-    minutes: pl.DataFrame, judgement: Mapping[str, Any], incidents: pl.DataFrame
+    causes: pl.DataFrame, judgement: Mapping[str, Any], incidents: pl.DataFrame
 ) -> Table:
-    """Return what was bad inside each incident and outside all; the shares add up to all of it."""
-    rows = inside_incidents(minutes, judgement["objective"], incidents)
+    """Return what was bad inside each incident and outside all; the shares add up to all of it.
+
+    ``causes`` is what ``history.inside_incidents`` returned.
+    """
+    rows = causes
     total = int(rows["bad_count"].sum())
     titles = {row["incident_id"]: row["title"] for row in incidents.iter_rows(named=True)}
     budget = judgement["budget_count"] or 0

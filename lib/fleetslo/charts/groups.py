@@ -18,12 +18,12 @@ _LIVE = timedelta(hours=3)
 
 
 def by_squad(rows: Rows, incidents: pl.DataFrame) -> Table:
-    """Return one row per squad: its services by verdict, its rollouts and incidents."""
+    """Return one row per squad: its services by verdict, and its incidents."""
     return _grouped(rows, incidents, "squad", "Squad", "without a squad")
 
 
 def by_tier(rows: Rows, incidents: pl.DataFrame) -> Table:
-    """Return one row per tier: its services by verdict, its rollouts and incidents."""
+    """Return one row per tier: its services by verdict, and its incidents."""
     return _grouped(rows, incidents, "tier", "Tier", "not catalogued")
 
 
@@ -35,10 +35,9 @@ def _grouped(rows: Rows, incidents: pl.DataFrame, key: str, label: str, unnamed:
         name = unnamed if value is None else f"Tier {value}" if key == "tier" else str(value)
         group = groups.setdefault(
             name,
-            {key: name, "services": 0, "rollouts": 0, "incidents": 0, **dict.fromkeys(RANK, 0)},
+            {key: name, "services": 0, "incidents": 0, **dict.fromkeys(RANK, 0)},
         )
         group["services"] += 1
-        group["rollouts"] += row["rollouts"]
         group["incidents"] += troubles.count(row["service"])
         if row["verdict"] is not None:
             group[row["verdict"]] += 1
@@ -58,7 +57,7 @@ def _grouped(rows: Rows, incidents: pl.DataFrame, key: str, label: str, unnamed:
         title = f"{most[key]} has {noun} that missed {whose} objectives"
     return Table(
         title=title,
-        says=f"Services by verdict, rollouts and incidents of each {label.lower()}.",
+        says=f"Services by verdict, and incidents, of each {label.lower()}.",
         columns=[
             Col(key, label),
             Col("services", "Services", "number"),
@@ -66,14 +65,13 @@ def _grouped(rows: Rows, incidents: pl.DataFrame, key: str, label: str, unnamed:
             Col("at_risk", "At risk", "number"),
             Col("met", "Met", "number", priority=2),
             Col("unjudged", "Not judged", "number", priority=3),
-            Col("rollouts", "Rollouts", "number", priority=3),
             Col("incidents", "Incidents", "number", priority=2),
         ],
         rows=listed,
         made=Made(
             "a service counts by the worst of its judged objectives",
             {"Services": len(rows)},
-            ["fleet/services", "slo/days", "delivery/deployments", "oncall/incidents"],
+            ["fleet/services", "slo/days", "oncall/incidents"],
         ),
         width="half",
         most=10,
@@ -120,10 +118,9 @@ def watched(rows: Rows, period: Period) -> Table:
         says="Services with an objective, and services that reported in the last three hours "
         "of the period.",
         columns=[
-            Col("tier", "Tier"),
-            Col("services", "Services", "number", priority=2),
-            Col("objectives", "With objectives", "bar"),
-            Col("telemetry", "With live telemetry", "bar"),
+            Col("tier", "Tier", width="4rem"),
+            Col("objectives", "Objectives", "bar"),
+            Col("telemetry", "Live telemetry", "bar"),
             Col("missing", "Lacking either", priority=2),
         ],
         rows=found,

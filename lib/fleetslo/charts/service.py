@@ -13,6 +13,9 @@ from fleetslo.reliability.judging import RANK, worst
 
 Judgements = pl.DataFrame
 
+_MUCH = 0.2
+"""An incident that spent this share of the budget is named in the verdict sentence."""
+
 NO_OBJECTIVE: dict[str, Any] = {
     "objective": "",
     "label": "No objective",
@@ -39,7 +42,11 @@ def ordered(judgements: Judgements) -> list[dict[str, Any]]:
 
 
 def head(
-    about: Mapping[str, Any], judgements: Judgements, period: Period, complete_until: datetime
+    about: Mapping[str, Any],
+    judgements: Judgements,
+    period: Period,
+    complete_until: datetime,
+    causes: pl.DataFrame | None = None,
 ) -> Verdict:
     """Return the head of a service's page.
 
@@ -48,6 +55,8 @@ def head(
         judgements: ``Fleet.judgements`` of the service.
         period: what the page covers.
         complete_until: how far the fleet's data reaches.
+        causes: what was bad in each incident, from ``history.inside_incidents``, for the
+            objective that needs attention most; the sentence names one that spent much.
     """
     rows = ordered(judgements)
     name = about["service"]
@@ -66,7 +75,7 @@ def head(
         ],
         name=name,
         verdict=worst([row["verdict"] for row in rows]),
-        sentence=sentence(name, rows, about),
+        sentence=sentence(name, rows, about) + _culprit(rows, causes),
         covers=facts,
         headline={"service": name, **headline(rows, about)},
     )
@@ -118,6 +127,20 @@ def sentence(name: str, rows: Sequence[Mapping[str, Any]], about: Mapping[str, A
     rest = len(rows) - len(judged)
     open_ = f"; {words.numeral(rest)} cannot be judged yet" if rest else ""
     return f"`{name}` met {kept} and has {only}**{left}** of its {label} budget left{open_}."
+
+
+def _culprit(rows: Sequence[Mapping[str, Any]], causes: pl.DataFrame | None) -> str:
+    """Return a sentence about the incident that spent most, when it spent a lot of the budget."""
+    if causes is None or not rows or rows[0]["verdict"] == "unjudged":
+        return ""
+    budget = rows[0]["budget_count"]
+    inside = causes.filter(pl.col("incident_ids").is_not_null())
+    if inside.is_empty() or not budget:
+        return ""
+    name, bad = inside.select("incident_ids", "bad_count").row(0)
+    if bad / budget < _MUCH:
+        return ""
+    return f" `{name}` alone spent **{words.share(bad / budget)}** of it."
 
 
 def tiles(judgements: Judgements, latency: Mapping[str, Any]) -> Tiles:
@@ -208,7 +231,7 @@ def changes(now: Judgements, before: Judgements) -> Changes:
     parts = []
     for row in ordered(now):
         old = earlier.get(row["objective"])
-        if old is None or old["budget_left"] is None or row["budget_left"] is None:
+        if old is None or "unjudged" in (old["verdict"], row["verdict"]):
             continue
         label = row["label"].lower()
         left, was = words.share(row["budget_left"]), words.share(old["budget_left"])
@@ -221,5 +244,5 @@ def changes(now: Judgements, before: Judgements) -> Changes:
             verb = "fell" if row["budget_left"] < old["budget_left"] else "rose"
             parts.append(f"{label} budget left {verb} from {was} to {left}")
     if not parts:
-        return Changes("**Since a week ago:** there is nothing earlier to compare with.")
+        return Changes("**Since a week ago:** there is no earlier verdict to compare with.")
     return Changes(f"**Since a week ago:** {'; '.join(parts)}.")

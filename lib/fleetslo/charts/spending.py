@@ -25,7 +25,7 @@ def by_error(errors: pl.DataFrame) -> Table:
     )
     rows = [
         {
-            "cause": row["error"] + (f" from {row['upstream']}" if row["upstream"] else ""),
+            "cause": _short(row["error"]) + (f" from {row['upstream']}" if row["upstream"] else ""),
             "share": row["error_count"] / total,
             "error_count": row["error_count"],
         }
@@ -55,6 +55,12 @@ def by_error(errors: pl.DataFrame) -> Table:
         empty="No faults were recorded in this period.",
         width="half",
     )
+
+
+def _short(error: str) -> str:
+    """Return an exception's class without its package: it is what people call it."""
+    last = error.rpartition(".")[2]
+    return last if last[:1].isupper() else error
 
 
 def worst_endpoints(endpoints: pl.DataFrame, *, within_s: float | None = None) -> Table:

@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 
 from fleetslo.charts import budget, events, fleet, groups, service, spending
+from fleetslo.charts.blocks import Table
 from fleetslo.charts.service import NO_OBJECTIVE
 from fleetslo.periods import Period
 from fleetslo.reliability.budgets import judge
+from fleetslo.reliability.history import inside_incidents
 
 START = datetime(2026, 10, 4, tzinfo=UTC)
 END = datetime(2026, 11, 1, tzinfo=UTC)
@@ -121,6 +123,21 @@ class TestServiceHead:
         assert head.verdict == "missed"
         assert "overspent its budget by **90\u202f%**" in head.sentence
 
+    def test_an_incident_that_spent_much_is_named(self) -> None:
+        hit = incidents(
+            {
+                "incident_id": "INC-7",
+                "started_at": START + timedelta(hours=264),
+                "resolved_at": START + timedelta(hours=265),
+            }
+        )
+        # the budget of 672,000 requests at 99.9 % is 672; 336 of it fell in the incident
+        row = judgement(671_600, 672_000)
+        head = service.head(ABOUT, judgements(row), PERIOD, END, causes({264: 336, 300: 64}, hit))
+        assert head.sentence.endswith(" `INC-7` alone spent **50\u202f%** of it.")
+        calm = service.head(ABOUT, judgements(row), PERIOD, END, causes({264: 20}, hit))
+        assert "INC-7" not in calm.sentence
+
     def test_a_burning_service_is_told_so(self) -> None:
         row = judgement(999_900, 1_000_000, page_firing=True, alerts="page 1 h")
         assert "burning fast now (page 1 h)" in service.sentence("checkout", [row], ABOUT)
@@ -188,7 +205,15 @@ def test_changes_in_a_week() -> None:
     assert "from met to **missed**" in text
     assert "fell from 60\u202f% to −90\u202f%" in text
     assert "still 60" in service.changes(before, before).sentence
-    assert "nothing earlier" in service.changes(now, before.clear()).sentence
+    assert "no earlier verdict" in service.changes(now, before.clear()).sentence
+
+
+def causes(bad_at: dict[int, int], known: pl.DataFrame) -> pl.DataFrame:
+    return inside_incidents(minutes(bad_at), "checkout-availability", known)
+
+
+def spent(bad_at: dict[int, int], row: dict[str, Any], known: pl.DataFrame) -> Table:
+    return budget.spent_in_incidents(causes(bad_at, known), row, known)
 
 
 class TestBudget:
@@ -238,12 +263,12 @@ class TestBudget:
                 "resolved_at": START + timedelta(hours=265),
             }
         )
-        table = budget.spent_in_incidents(minutes({264: 300, 300: 100}), row, hit)
+        table = spent({264: 300, 300: 100}, row, hit)
         assert table.title == "75\u202f% of what was bad fell in INC-7"
         assert [one["share"] for one in table.rows] == [0.75, 0.25]  # type: ignore[index]
-        outside = budget.spent_in_incidents(minutes({3: 5}), row, incidents())
+        outside = spent({3: 5}, row, incidents())
         assert outside.title == "Everything was spent outside incidents"
-        assert budget.spent_in_incidents(minutes({}), row, incidents()).title == "Nothing was spent"
+        assert spent({}, row, incidents()).title == "Nothing was spent"
 
 
 class TestSpending:
