@@ -16,14 +16,15 @@ from fleetslo.periods import Period
 from fleetslo.reliability import intervals, latency
 
 SHIFT_QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
-TICKS = (0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
+TICKS = (0.5, 0.9, 0.99, 0.999, 0.9999)
 LEAST_BEYOND = 10  # requests beyond a quantile; with fewer it is the luck of a few requests
 SAME = 1.05  # a factor under this is about one bucket, the precision of the histogram
 _STEP = 0.025  # of the curve's points, in powers of ten of requests beyond
 _INTERVAL = (
-    "Each interval holds 95 % of the ratios found by drawing whole hours again and again (block "
-    "bootstrap), since requests of one hour are slow together."
+    "Each interval holds 95 % of the factors found by drawing whole {block}s many times (block "
+    "bootstrap), since requests of one {block} are slow together."
 )
+_DAYS = 14  # on both sides, for days to be drawn and not hours
 
 
 def quantile_curves(
@@ -67,6 +68,7 @@ def quantile_curves(
     fig.update_xaxes(
         tickvals=[float(rarity(q)) for q in ticks],
         ticktext=[name(q) for q in ticks],
+        tickangle=0,
         showgrid=True,
         unifiedhovertitle={"text": "%{customdata}"},
     )
@@ -121,10 +123,10 @@ def quantile_shifts(
         _Distribution(frame, label) for frame, label in zip((before, after), labels, strict=True)
     ]
     shared = [q for q in SHIFT_QUANTILES if q <= min(side.last for side in sides)] or [0.5]
-    shifts = [
-        intervals.quantile_shift(before, after, q, block="hour", resamples=resamples, seed=seed)
-        for q in shared
-    ]
+    block = _block(before, after)
+    shifts = intervals.quantile_shifts(
+        before, after, shared, block=block, resamples=resamples, seed=seed
+    )
     numbers = pl.DataFrame(
         {
             "quantile": [name(q) for q in shared],
@@ -133,14 +135,18 @@ def quantile_shifts(
             "ratio": [shift.ratio for shift in shifts],
             "low": [shift.low for shift in shifts],
             "high": [shift.high for shift in shifts],
-        }
+        },
+        schema={
+            "quantile": pl.String,
+            **dict.fromkeys(("before_s", "after_s", "ratio", "low", "high"), pl.Float64),
+        },
     )
     return Chart(
         title=_shifts_finding(numbers),
         says=f"Factor of each quantile, {labels[1]} over {labels[0]}; bars: 95 % intervals.",
         figure=_shift_figure(numbers, height),
         numbers=numbers,
-        made=_made(sides, f"{FORMULA} {_INTERVAL}"),
+        made=_made(sides, f"{FORMULA} {_INTERVAL.format(block=block)}"),
         width=width,
         height=height,
         columns=[
@@ -152,7 +158,7 @@ def quantile_shifts(
 
 
 def mark_sides(fig: go.Figure, before: Period, after: Period) -> str:
-    """Draw both sides as bars on top of a time axis, coloured as their curves; return a legend.
+    """Draw both sides as bars below a time axis, coloured as their curves; return a legend.
 
     Where both cover the same time (two versions), nothing is drawn and the legend is empty.
     """
@@ -165,13 +171,19 @@ def mark_sides(fig: go.Figure, before: Period, after: Period) -> str:
             yref="y domain",
             x0=period.start.strftime("%Y-%m-%d %H:%M"),
             x1=period.end.strftime("%Y-%m-%d %H:%M"),
-            y0=1,
-            y1=1.025,
+            y0=-0.022,
+            y1=0,
             fillcolor=colour,
             line={"width": 0},
             name="side",
         )
-    return "Bars on top: what is compared, grey with blue."
+    return "Bars below: what is compared, grey with blue."
+
+
+def _block(before: pl.DataFrame, after: pl.DataFrame) -> intervals.Block:
+    """Return what the bootstrap draws: days where both sides have many, since hours run on."""
+    days = (frame["hour"].dt.date().n_unique() for frame in (before, after))
+    return "day" if min(days) >= _DAYS else "hour"
 
 
 def rarity(q: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -260,6 +272,8 @@ def _curves_finding(numbers: pl.DataFrame) -> str:
 
 
 def _shifts_finding(numbers: pl.DataFrame) -> str:
+    if numbers["low"].is_null().all():
+        return "Too few hours to say how sure a shift is"
     rose = numbers.filter(pl.col("low") > 1).to_dicts()
     fell = numbers.filter(pl.col("high") < 1).to_dicts()
     if not rose and not fell:
@@ -288,15 +302,20 @@ def _shifted(rows: Sequence[dict[str, float]], verb: str, of: int) -> str:
 
 def _shift_figure(numbers: pl.DataFrame, height: int) -> go.Figure:
     """Return a dot with a bar per quantile; grey where the bar holds 1, which is no change."""
-    ratio, low, high = (numbers[column].to_numpy() for column in ("ratio", "low", "high"))
+    drawn = numbers.drop_nulls("ratio").with_columns(
+        pl.col("low", "high").fill_null(pl.col("ratio"))
+    )
+    ratio, low, high = (drawn[column].to_numpy() for column in ("ratio", "low", "high"))
     clear = (low > 1) | (high < 1)
+    if numbers["low"].is_null().all():
+        clear = np.zeros(drawn.height, dtype=np.bool_)
     fig = theme.figure(height=height)
     for colour, chosen in ((theme.GREY, ~clear), (theme.BLUE, clear)):
         if not chosen.any():
             continue
         fig.add_scatter(
             x=ratio[chosen],
-            y=numbers["quantile"].filter(pl.Series(chosen)).to_list(),
+            y=drawn["quantile"].filter(pl.Series(chosen)).to_list(),
             error_x={
                 "type": "data",
                 "array": (high - ratio)[chosen],
@@ -313,8 +332,8 @@ def _shift_figure(numbers: pl.DataFrame, height: int) -> go.Figure:
                 "<extra></extra>"
             ),
         )
-    left = min(0.9, float(low.min()) / 1.05)
-    right = max(1.1, float(high.max()) * 1.05)
+    left = min(0.9, *(low / 1.05))
+    right = max(1.1, *(high * 1.05))
     ticks = _round_factors(left, right)
     fig.update_xaxes(
         type="log",

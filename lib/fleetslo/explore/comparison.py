@@ -11,9 +11,9 @@ from fleetslo.errors import NoData
 from fleetslo.periods import Period
 
 WAYS: dict[str, str] = {
-    "period": "The period before",
-    "versions": "Two versions",
-    "deployment": "Around a deployment",
+    "period": "the period before",
+    "versions": "another version",
+    "deployment": "before a deployment",
 }
 """Each way to compare, and what a reader calls it."""
 

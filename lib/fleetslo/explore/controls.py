@@ -13,14 +13,16 @@ from fleetslo.explore.comparison import WAYS, Selection, busiest, newest_version
 
 _MOST_CHOICES = 300  # of endpoints; the rest are rare, and a longer list is slow to open
 Option = tuple[str, Any]
+EVERY = object()
+"""The choice of all of something. Not None, which a list shows as nothing chosen."""
 
 
-def _dropdown(label: str, options: Sequence[Option] = (), width: str = "23em") -> widgets.Dropdown:
+def _dropdown(label: str, width: str, options: Sequence[Option] = ()) -> widgets.Dropdown:
     return widgets.Dropdown(
         description=label,
         options=list(options),
-        style={"description_width": "5.5em"},
-        layout=widgets.Layout(width=width, max_width="100%", margin="2px 10px 2px 0"),
+        style={"description_width": "initial"},
+        layout=widgets.Layout(width=width, max_width="100%", margin="2px 18px 2px 0"),
     )
 
 
@@ -39,14 +41,14 @@ class Controls:
     """
 
     def __init__(self, changed: Callable[[str], None]) -> None:
-        self.service = _dropdown("Service")
-        self.endpoint = _dropdown("Endpoint")
-        self.region = _dropdown("Region")
-        self.version = _dropdown("Version")
-        self.way = _dropdown("Compare", [(label, key) for key, label in WAYS.items()])
-        self.old = _dropdown("From")
-        self.new = _dropdown("To")
-        self.rollout = _dropdown("Deployment", width="34em")
+        self.service = _dropdown("Service", "17em")
+        self.endpoint = _dropdown("Endpoint", "22em")
+        self.region = _dropdown("Region", "17em")
+        self.version = _dropdown("Version", "15em")
+        self.way = _dropdown("Compare with", "21em", [(says, key) for key, says in WAYS.items()])
+        self.old = _dropdown("From", "15em")
+        self.new = _dropdown("To", "15em")
+        self.rollout = _dropdown("Deployment", "30em")
         self._changed = changed
         self._quiet = False
         self._rollouts: dict[str, tuple[datetime, str]] = {}
@@ -94,17 +96,23 @@ class Controls:
         """Set values by name without telling anybody."""
         with self.quiet():
             for name, value in values.items():
-                self._named[name].value = value
+                self._named[name].value = EVERY if value is None else value
 
     def values_of(self, name: str) -> list[Any]:
         """Return what can be chosen; KeyError where nothing is called so."""
-        return [value for _, value in self._named[name].options]
+        values = [value for _, value in self._named[name].options]
+        return [None if value is EVERY else value for value in values]
 
     @property
     def selection(self) -> Selection:
         """What is looked at; the version counts only where versions are not compared."""
-        version = None if self.way.value == "versions" else self.version.value
-        return Selection(self.service.value, self.endpoint.value, self.region.value, version)
+        lists = (self.endpoint, self.region, self.version)
+        endpoint, region, version = (
+            None if one.value is EVERY else str(one.value) for one in lists
+        )
+        if self.way.value == "versions":
+            version = None
+        return Selection(self.service.value, endpoint, region, version)
 
     @property
     def deployment(self) -> tuple[datetime, str] | None:
@@ -131,10 +139,10 @@ class Controls:
                     (f"{value or '(none)'} · {words.count(count)}", value)
                     for value, count in counted
                 ]
-                self._offer(one, [(f"all {len(counted)}", None), *told])
+                self._offer(one, [(f"all {len(counted)}", EVERY), *told])
             self._offer(
                 self.version,
-                [(f"all {len(versions)}", None), *((one or "(none)", one) for one in versions)],
+                [(f"all {len(versions)}", EVERY), *((one or "(none)", one) for one in versions)],
             )
             for one, preferred in ((self.old, versions[1:2]), (self.new, versions[:1])):
                 self._offer(one, [(value or "(none)", value) for value in versions], preferred)

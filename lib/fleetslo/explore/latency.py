@@ -24,6 +24,7 @@ from fleetslo.explore.comparison import (
 from fleetslo.explore.controls import Controls
 from fleetslo.explore.live import Debounced
 from fleetslo.explore.panel import ChartPanel, Shown, TablePanel, html, status
+from fleetslo.explore.surroundings import Surroundings
 from fleetslo.periods import Period
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ class LatencyView(Shown):
                 grid_gap="8px 24px",
             ),
         )
-        shown = [self.controls.widget, self.status, self.heat.widget, halves]
+        self.surroundings = Surroundings()
+        self.surroundings.observe(self._repaint, names="dark")
+        shown = [self.surroundings, self.controls.widget, self.status, self.heat.widget, halves]
         self.widget = widgets.VBox(
             shown,
             layout=widgets.Layout(width="100%", max_width="1180px"),
@@ -159,6 +162,10 @@ class LatencyView(Shown):
             self.tell(str(error))
         except Exception as error:  # noqa: BLE001 -- a widget's traceback reaches no reader
             self.tell(f"This cannot be drawn: {type(error).__name__}: {error}")
+
+    def _repaint(self, _change: object) -> None:
+        for panel in (self.heat, self.curves, self.shifts):
+            panel.paint(dark=self.surroundings.dark)
 
     def _announce(self) -> None:
         self.status.value = status("Loading …")

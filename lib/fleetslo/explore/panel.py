@@ -1,12 +1,16 @@
 """One chart in a widget: its finding, its figure, its numbers, or why there is none."""
 
+import json
 from typing import Any
 
 import ipywidgets as widgets
-import plotly.graph_objects as go
 
 from fleetslo.charts import lab, theme
-from fleetslo.charts.blocks import Chart, Table
+from fleetslo.charts.blocks import PLOTLY_MIMETYPE, Chart, Table
+from fleetslo.explore.surroundings import in_colours
+
+# JupyterLab resizes figures itself; when Plotly does so as well, the two lose the height.
+_CONFIG = {**theme.CONFIG, "responsive": False}
 
 
 def html(inside: str = "") -> widgets.HTML:
@@ -34,21 +38,24 @@ class Shown:
 
 
 class ChartPanel(Shown):
-    """A place for a chart that can be drawn again and again, in the same figure.
+    """A place for a chart that can be drawn again and again.
+
+    JupyterLab draws the figure itself, from an output that is replaced. (A ``FigureWidget`` would
+    send 5 MB of plotly.js for every chart, and loses what is changed before that has arrived.)
 
     Attributes:
         chart: the chart that is shown; None when there is none.
-        figure: the Plotly figure, kept from chart to chart.
+        figure: the output that holds the figure.
     """
 
     def __init__(self, height: int) -> None:
         self.chart: Chart | None = None
-        self.figure = go.FigureWidget(theme.figure(height=height))
-        self.figure._config = dict(theme.CONFIG)
+        self._dark = False
         self._before, self._after = html(), html()
-        self._parts = [self._before, self.figure, self._after]
+        place = widgets.Layout(width="100%", min_height=f"{height}px", overflow="hidden")
+        self.figure = widgets.Output(layout=place)
         self.widget = widgets.VBox(
-            self._parts,
+            [self._before, self.figure, self._after],
             layout=widgets.Layout(width="100%", min_width="0", overflow="hidden"),
         )
 
@@ -60,15 +67,23 @@ class ChartPanel(Shown):
         """Draw a chart in place of the one that was there."""
         self.chart = chart
         self._before.value, self._after.value = lab.chart(chart.payload())
-        _redraw(self.figure, chart.figure)
-        self.figure.layout.height = chart.height or chart.figure.layout.height
-        self.figure.layout.width = None
-        self.widget.children = self._parts
+        self.paint(dark=self._dark)
+        self.widget.layout.display = None
+
+    def paint(self, *, dark: bool) -> None:
+        """Draw the chart's figure in light or dark colours."""
+        self._dark = dark
+        if self.chart is None:
+            return
+        drawn = json.loads(in_colours(self.chart.figure, dark=dark).to_json())
+        data = {PLOTLY_MIMETYPE: {**drawn, "config": _CONFIG}, "text/plain": self.chart.title}
+        self.figure.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     def clear(self) -> None:
-        """Show nothing; the figure is kept for the next chart."""
+        """Show nothing."""
         self.chart = None
-        self.widget.children = []
+        self.figure.outputs = ()
+        self.widget.layout.display = "none"
 
 
 class TablePanel(Shown):
@@ -102,10 +117,3 @@ def status(sentence: str) -> str:
     """Return a sentence as HTML that a screen reader says when it changes."""
     inside = lab.block({"block": "changes", "sentence": sentence})
     return f'<div role="status" aria-live="polite">{inside}</div>'
-
-
-def _redraw(figure: go.FigureWidget, drawn: go.Figure) -> None:
-    with figure.batch_update():
-        figure.data = ()
-        figure.add_traces(drawn.data)
-        figure.layout = drawn.layout
