@@ -124,11 +124,11 @@ class _Calls:
         return Rows(columns, words, "latency", Histograms.joined(parts))
 
     def _names(self, length: int) -> dict[str, Ints]:
-        number = self.maker.words.number
+        same = self.maker.words.same
         return {
-            "service": np.full(length, number(self.maker.service.name), dtype=np.int32),
-            "upstream": np.full(length, number(self.edge.upstream), dtype=np.int32),
-            "region": np.full(length, number(self.region), dtype=np.int32),
+            "service": same(self.maker.service.name, length),
+            "upstream": same(self.edge.upstream, length),
+            "region": same(self.region, length),
         }
 
     def _by_hour(self, rows: Rows) -> Rows:

@@ -27,6 +27,10 @@ class Words:
         """Return the numbers of several texts."""
         return np.array([self.number(text) for text in texts], dtype=np.int32)
 
+    def same(self, text: str, length: int) -> Ints:
+        """Return the number of a text so many times."""
+        return np.full(length, self.number(text), dtype=np.int32)
+
 
 @dataclass
 class Histograms:
@@ -157,8 +161,11 @@ class Rows:
                 values = ranks[values]
             elif name == "time":
                 values = values % DAY
-            _, values = np.unique(values, return_inverse=True)
-            keys = keys * (int(values.max(initial=0)) + 1) + values
+            values = values.astype(np.int64)
+            present = np.bincount(values)
+            # Only what occurs counts, or the keys of a large fleet would not fit.
+            numbers = np.cumsum(present > 0) - 1
+            keys = keys * (int(numbers[-1]) + 1) + numbers[values]
         order: Ints = np.argsort(keys, kind="stable")
         return order
 
@@ -168,7 +175,7 @@ class Rows:
         series = [times(minutes).alias(time)]
         for name, values in self.columns.items():
             if name in self.words:
-                series.append(texts.gather(values).alias(name))
+                series.append(texts[values].alias(name))
             elif name != "time":
                 series.append(pl.Series(name, values))
         if self.histogram:

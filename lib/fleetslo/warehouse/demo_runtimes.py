@@ -7,6 +7,7 @@ from fleetslo.warehouse.demo_catalogue import random_for
 from fleetslo.warehouse.demo_clock import DAY, LENGTH, Bools, Floats, Ints
 from fleetslo.warehouse.demo_latency import places_for_rounding, spread_counts
 from fleetslo.warehouse.demo_rows import Histograms, Rows, exact
+from fleetslo.warehouse.demo_series import Planted
 from fleetslo.warehouse.demo_service import ServiceMaker
 from fleetslo.warehouse.demo_traffic import averaged, noise
 
@@ -53,11 +54,11 @@ def _of_region(maker: ServiceMaker, region: str, share: float, starts: Ints) -> 
     count = len(place)
     columns: dict[str, Ints | Floats | Bools] = {
         "time": starts[place].astype(np.int32),
-        "service": np.full(count, maker.words.number(service.name), dtype=np.int32),
+        "service": maker.words.same(service.name, count),
         "version": names[versions],
-        "region": np.full(count, maker.words.number(region), dtype=np.int32),
+        "region": maker.words.same(region, count),
         "runtime": runtimes[versions],
-        "framework": np.full(count, maker.words.number(service.framework), dtype=np.int32),
+        "framework": maker.words.same(service.framework, count),
         "framework_version": frameworks[versions],
         "instance_count": instances,
         "cpu_utilization": np.round(cpu, 4),
@@ -121,15 +122,17 @@ def sli_rows(maker: ServiceMaker, name: str, per_minute: int, spent: float) -> R
     for effect in maker.effects:
         if effect.sli:
             rows = np.flatnonzero((minutes >= effect.start) & (minutes < effect.end))
-            maker.made.planted.append((effect.cause, minutes[rows], bad[rows], np.zeros(len(rows))))
+            maker.made.planted.append(
+                Planted(effect, minutes[rows], bad[rows], np.zeros(len(rows)))
+            )
     places = maker.tallies.places(minutes)
     for tally in maker.tallies.tallies:
         if tally.measure.sli == name:
             tally.add(places, valid - bad, valid, np.zeros_like(valid))
     columns: dict[str, Ints | Floats | Bools] = {
         "time": minutes.astype(np.int32),
-        "service": np.full(len(minutes), maker.words.number(maker.service.name)),
-        "sli": np.full(len(minutes), maker.words.number(name)),
+        "service": maker.words.same(maker.service.name, len(minutes)),
+        "sli": maker.words.same(name, len(minutes)),
         "good_count": valid - bad,
         "valid_count": valid,
     }

@@ -6,7 +6,7 @@ that agree with it. Before that, hours and days are drawn at once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from fleetslo.warehouse.demo_rows import Histograms, Rows, Words, exact
 from fleetslo.warehouse.demo_series import (
     Character,
     Durations,
+    Planted,
     Series,
     draw_durations,
     draw_edges,
@@ -45,7 +46,7 @@ class Telemetry:
     """What one service sent: rows by table, counts of objectives, requests per region."""
 
     rows: dict[str, list[Rows]] = field(default_factory=dict)
-    planted: list[tuple[str, Ints, Ints, Floats]] = field(default_factory=list)
+    planted: list[Planted] = field(default_factory=list)
     regions: dict[tuple[str, int], tuple[Ints, Floats]] = field(default_factory=dict)
 
     def add(self, table: str, rows: Rows) -> None:
@@ -151,15 +152,11 @@ class ServiceMaker:
                 self._whole(series)
             else:
                 self._counted(series)
-            for harm in series.planted:
-                self.made.planted.append(
-                    (
-                        harm.effect.cause,
-                        harm.minutes,
-                        harm.faults * self.service.weight,
-                        harm.slow * self.service.weight,
-                    )
-                )
+            weight = self.service.weight
+            self.made.planted.extend(
+                replace(harm, faults=harm.faults * weight, slow=harm.slow * weight)
+                for harm in series.planted
+            )
         key = (region, unit if whole else -unit)
         self.made.regions[key] = (starts, total * float(self.service.weight))
 
@@ -232,22 +229,19 @@ class ServiceMaker:
             "request_count": requests * weight,
             "error_count": faults * weight,
             "duration_sum_s": durations.sums_s * weight,
-            "quality": self._constant(self.service.quality, len(starts)),
+            "quality": self.words.same(self.service.quality, len(starts)),
             "observed_count": requests,
         }
         found = Histograms(found.lengths, found.buckets, found.counts * weight)
         return Rows(columns, _WORDS, "latency", found)
 
-    def _constant(self, text: str, length: int) -> Ints:
-        return np.full(length, self.words.number(text), dtype=np.int32)
-
     def _keys(self, series: Series, starts: Ints, versions: Ints) -> dict[str, Ints]:
         names = self.words.numbers(self.character.timelines[series.region].names)
         return {
             "time": starts.astype(np.int32),
-            "service": self._constant(self.service.name, len(starts)),
-            "endpoint": self._constant(series.endpoint.name, len(starts)),
-            "region": self._constant(series.region, len(starts)),
+            "service": self.words.same(self.service.name, len(starts)),
+            "endpoint": self.words.same(series.endpoint.name, len(starts)),
+            "region": self.words.same(series.region, len(starts)),
             "version": names[versions],
         }
 

@@ -50,7 +50,7 @@ class Nuisance:
 
 
 HARMS = (
-    Harm("checkout", "errors", at("10-22 13:42"), 74, errors=0.47, endpoint="POST /v1/orders",
+    Harm("checkout", "errors", at("10-22 13:42"), 96, errors=0.53, endpoint="POST /v1/orders",
          severity="sev2"),
     Harm("search-suggest", "slower", at("10-19 09:20"), 4600, slow=1.05, undo="fix", severity=None),
     Harm("image-resize", "leak", at("10-26 10:05"), 3875, errors=0.24, slow=0.34),
@@ -62,10 +62,10 @@ HARMS = (
 
 OUTAGES = (
     Outage("payments-gateway", at("10-27 18:08"), 52, "dependency",
-           "Card processor times out; authorizations fail", errors=0.31, slow=0.10, shift=9,
+           "Card processor times out; authorizations fail", errors=0.30, slow=0.08, shift=9,
            upstream="card-processor", faults=(("504", 0.75), ("502", 0.25)), passes=0.6),
     Outage("user-profile", at("10-12 19:05"), 68, "capacity",
-           "user-profile out of database connections in the evening peak", errors=1.02, slow=0.08,
+           "user-profile out of database connections in the evening peak", errors=0.78, slow=0.08,
            shift=12, severity="sev1", faults=(("503", 0.55), ("500", 0.45)), passes=0.3),
     Outage("session-store", at("10-08 08:31"), 24, "configuration",
            "Wrong quota pushed to session-store", errors=0.27, faults=(("503", 1.0),),

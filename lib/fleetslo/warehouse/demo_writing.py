@@ -12,15 +12,16 @@ import polars as pl
 from fleetslo.warehouse.contracts import Contract, contract
 from fleetslo.warehouse.demo_calls import add_calls
 from fleetslo.warehouse.demo_catalogue import Service, service_sli
-from fleetslo.warehouse.demo_clock import DAY, END, LENGTH, Ints, day_of, moment, times
+from fleetslo.warehouse.demo_clock import DAY, END, LENGTH, day_of, moment, times
 from fleetslo.warehouse.demo_events import Incident
 from fleetslo.warehouse.demo_pages import Page
 from fleetslo.warehouse.demo_plan import Plan
 from fleetslo.warehouse.demo_rollouts import Rollout
 from fleetslo.warehouse.demo_rows import Rows, Words
 from fleetslo.warehouse.demo_runtimes import add_runtimes, sli_rows
+from fleetslo.warehouse.demo_series import Planted
 from fleetslo.warehouse.demo_service import ServiceMaker
-from fleetslo.warehouse.demo_slo import Tallies, Tally
+from fleetslo.warehouse.demo_slo import Tallies
 from fleetslo.warehouse.layout import ROW_GROUP_ROWS, Layout
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ def write_services(
     """
     layout, words = Layout(folder), Words()
     tables: dict[str, list[Rows]] = {}
-    planted = [_planted("", "", *(np.zeros(0, np.int64) for _ in range(3)))]
-    tallied: list[tuple[str, Tallies]] = []
+    planted: list[Planted] = []
     for service in services:
         maker = ServiceMaker(service, plan, measures, words)
         maker.make()
@@ -77,42 +77,45 @@ def write_services(
             maker.made.add("sli_events", sli_rows(maker, *sli))
         for table, rows in maker.made.rows.items():
             tables.setdefault(table, []).append(Rows.joined(rows))
-        planted.extend(_planted(service.name, *harm) for harm in maker.made.planted)
-        tallied.append((service.name, maker.tallies))
+        tables.setdefault("slo_minutes", []).extend(_tally_rows(service.name, maker.tallies, words))
+        planted.extend(maker.made.planted)
         tell(service.name)
     texts = pl.Series("text", words.texts, dtype=pl.String)
     written = 0
     for table in sorted(tables):
-        joined = Rows.joined(tables.pop(table))
+        if not (several := tables.pop(table)):
+            continue
+        joined = Rows.joined(several)
+        several.clear()
         written += _write_days(layout, contract(table), joined, texts, part)
-    written += _write_tallies(layout, tallied, part)
-    write_planted(folder, part, pl.concat(planted))
+    write_planted(folder, part, planted)
     return written
 
 
-def write_planted(folder: Path, part: int, planted: pl.DataFrame) -> None:
+def write_planted(folder: Path, part: int, planted: list[Planted]) -> None:
     """Write how many bad requests each cause added to each service and minute."""
-    path = folder / f"truth-minutes-{part}.parquet"
-    summed = (
-        planted.group_by("cause", "service", "minute")
-        .agg(pl.col("extra_error_count", "extra_slow_count").sum())
-        .sort("cause", "service", "minute")
-        .with_columns(pl.col("extra_slow_count").round(3))
-    )
-    summed.write_parquet(path, compression="zstd")
-    os.utime(path, ns=(STAMP_NS, STAMP_NS))
-
-
-def _planted(service: str, cause: str, minutes: Ints, faults: Ints, slow: Ints) -> pl.DataFrame:
-    return pl.DataFrame(
+    lengths = [len(one.minutes) for one in planted]
+    none = np.zeros(0, np.int64)
+    frame = pl.DataFrame(
         {
-            "minute": times(minutes),
-            "service": pl.Series([service], dtype=pl.String).new_from_index(0, len(minutes)),
-            "cause": pl.Series([cause], dtype=pl.String).new_from_index(0, len(minutes)),
-            "extra_error_count": pl.Series(faults, dtype=pl.Int64),
-            "extra_slow_count": pl.Series(slow, dtype=pl.Float64),
+            "cause": pl.Series([one.effect.cause for one in planted], dtype=pl.String).gather(
+                np.repeat(np.arange(len(planted)), lengths)
+            ),
+            "service": pl.Series([one.effect.service for one in planted], dtype=pl.String).gather(
+                np.repeat(np.arange(len(planted)), lengths)
+            ),
+            "minute": times(np.concatenate([none, *(one.minutes for one in planted)])),
+            "extra_error_count": np.concatenate([none, *(one.faults for one in planted)]),
+            "extra_slow_count": np.concatenate([none / 1.0, *(one.slow for one in planted)]),
         }
     )
+    path = folder / f"truth-minutes-{part}.parquet"
+    keys = ["cause", "service", "minute"]
+    summed = frame.group_by(keys).agg(pl.col("extra_error_count", "extra_slow_count").sum())
+    # Rounded, since floats that are added in another order differ in their last digits.
+    rounded = summed.sort(keys).with_columns(pl.col("extra_slow_count").round(3))
+    rounded.write_parquet(path, compression="zstd")
+    os.utime(path, ns=(STAMP_NS, STAMP_NS))
 
 
 def _write_days(layout: Layout, of: Contract, rows: Rows, texts: pl.Series, part: int) -> int:
@@ -129,38 +132,25 @@ def _write_days(layout: Layout, of: Contract, rows: Rows, texts: pl.Series, part
     return written
 
 
-def _write_tallies(layout: Layout, tallied: list[tuple[str, Tallies]], part: int) -> int:
-    of, written = contract("slo_minutes"), 0
-    ordered = sorted(tallied, key=lambda pair: pair[0])
-    for begin in range(0, LENGTH, DAY):
-        frames = [
-            _tally_frame(service, tallies, tally, begin)
-            for service, tallies in ordered
-            for tally in sorted(tallies.tallies, key=lambda it: it.measure.objective)
-        ]
-        if frames and (frame := pl.concat(frames)).height:
-            written += write_part(layout, of, day_of(begin), part, frame)
-    return written
-
-
-def _tally_frame(service: str, tallies: Tallies, tally: Tally, begin: int) -> pl.DataFrame:
-    first, last = np.searchsorted(tallies.minutes, [begin, begin + DAY])
-    found = first + np.flatnonzero(tallies.covered[first:last])
-    return pl.DataFrame(
-        {
-            "minute": times(tallies.minutes[found]),
-            "service": _same(service, len(found)),
-            "objective": _same(tally.measure.objective, len(found)),
-            "definition": _same(tally.measure.definition, len(found)),
-            "good_count": tally.good[found].astype(np.int64),
-            "valid_count": tally.valid[found].astype(np.int64),
-            "uncertain_count": tally.uncertain[found].astype(np.int64),
-        }
-    )
-
-
-def _same(text: str, length: int) -> pl.Series:
-    return pl.Series([text], dtype=pl.String).new_from_index(0, length)
+def _tally_rows(service: str, tallies: Tallies, words: Words) -> list[Rows]:
+    """Return the rows of ``slo_minutes`` of one service: one per objective and covered minute."""
+    found = np.flatnonzero(tallies.covered)
+    minutes = tallies.minutes[found].astype(np.int32)
+    return [
+        Rows(
+            {
+                "time": minutes,
+                "service": words.same(service, len(found)),
+                "objective": words.same(tally.measure.objective, len(found)),
+                "definition": words.same(tally.measure.definition, len(found)),
+                "good_count": tally.good[found],
+                "valid_count": tally.valid[found],
+                "uncertain_count": tally.uncertain[found],
+            },
+            ("service", "objective", "definition"),
+        )
+        for tally in tallies.tallies
+    ]
 
 
 def write_events(layout: Layout, plan: Plan) -> int:
