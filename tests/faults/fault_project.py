@@ -1,5 +1,6 @@
 """A project with small reports, and batches of them in processes that can be hurt."""
 
+import os
 import subprocess
 import sys
 import time
@@ -42,6 +43,8 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / ".fleetslo"
+        self.scratch = folder / "tmp"
+        self.scratch.mkdir()
         (folder / "fleetslo.toml").write_text("")
         (folder / "notebooks" / "reports").mkdir(parents=True)
         (folder / "notebooks" / "schedule.yaml").write_text(
@@ -59,7 +62,10 @@ class Project:
     def start(self, as_of: str, *services: str) -> subprocess.Popen:
         """Start a batch in a process of its own."""
         command = [sys.executable, "-c", RUN, as_of, *services]
-        return subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE, text=True)
+        environ = {**os.environ, "TMPDIR": str(self.scratch)}
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environ, stderr=subprocess.PIPE, text=True
+        )
 
     def run(self, as_of: str, *services: str) -> tuple[int, str]:
         """Run a batch to its end; return exit code and message."""

@@ -33,7 +33,8 @@ def test_a_stopped_batch_leaves_no_process_and_the_site_as_it_was(project, numbe
     for pid in pids:  # kernels, workers, and what the cells had started
         wait_for(lambda pid=pid: gone(pid), 5)
     assert project.site() == before
-    assert [path.name for path in (project.home / "site" / "releases").iterdir()] != []
+    assert len(list((project.home / "site" / "releases").iterdir())) == 1
+    assert list(project.scratch.iterdir()) == []
     outcome = record(project)
     assert outcome["outcome"] == "cancelled"
     assert {job["outcome"] for job in outcome["jobs"]} == {"cancelled"}

@@ -35,6 +35,9 @@ ENGINE = "fleetslo-kernel"
 START_TIMEOUT_S = 60
 # Outputs may trail behind the cell that made them; the usual 4 s is short on a busy machine.
 OUTPUT_TIMEOUT_S = 60
+# Of the 104 bytes that macOS allows for a socket file's name (Linux: 108), less the "-1" to "-5"
+# that tell the sockets of a kernel apart, and the final zero.
+SOCKET_MAX = 100
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -42,14 +45,16 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 class OwnKernel(AsyncKernelManager):
     """A kernel of this interpreter, whatever kernels are installed, spoken to over a socket file.
 
-    Ports would be chosen by each worker for itself, and two could choose the same.
+    Ports would be chosen by each worker for itself, and two could choose the same. They are used
+    all the same where the temporary folder's name is too long for a socket file.
     """
 
     def __init__(self, folder: Path, running: "Running") -> None:
+        socket = str(folder / "socket")
+        short = len(os.fsencode(socket)) <= SOCKET_MAX
         super().__init__(
-            transport="ipc",
-            ip=str(folder / "socket"),
             connection_file=str(folder / "kernel.json"),
+            **({"transport": "ipc", "ip": socket} if short else {}),
         )
         self.exit_code: int | None = None
         self._running = running

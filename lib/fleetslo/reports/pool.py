@@ -1,9 +1,11 @@
 """Worker processes, kept for many tasks, and killed with all that they started."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -72,7 +74,7 @@ def stops() -> Iterator[Stop]:
 class _Worker:
     """One process, its connection, and the group of the kernel that it runs, if it does."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, scratch: str) -> None:
         self.connection, theirs = Pipe()
         # -P: a module that lies in the current folder must not stand in for one of ours.
         command = [sys.executable, "-P", "-m", "fleetslo.reports.worker", str(theirs.fileno())]
@@ -84,6 +86,7 @@ class _Worker:
                 stderr=output,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
+                env={**os.environ, "TMPDIR": scratch},
             )
         theirs.close()
         self.kernel: int | None = None
@@ -106,16 +109,21 @@ class _Worker:
 
 
 class Pool(Generic[T]):
-    """At most ``size`` workers, started when they are needed; leaving it kills them all."""
+    """At most ``size`` workers, started when they are needed; leaving it kills them all.
+
+    What they put into their temporary folder goes with them.
+    """
 
     def __init__(self, size: int, log: Path) -> None:
         self._size = size
         self._log = log
+        self._scratch = ""
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, T] = {}
 
     def __enter__(self) -> Self:
         """Return the pool itself."""
+        self._scratch = tempfile.mkdtemp(prefix="fleetslo-")
         return self
 
     def __exit__(
@@ -133,6 +141,7 @@ class Pool(Generic[T]):
             worker.kill(max(until - time.monotonic(), 0.0))
         self._idle.clear()
         self._busy.clear()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def run(
         self,
@@ -178,7 +187,7 @@ class Pool(Generic[T]):
 
     def _give(self, task: T, limit_s: float, started: Callable[[T], None]) -> None:
         while True:
-            worker = self._idle.pop() if self._idle else _Worker(self._log)
+            worker = self._idle.pop() if self._idle else _Worker(self._log, self._scratch)
             try:
                 worker.connection.send(task)
                 break

@@ -137,5 +137,12 @@ def test_a_cell_that_may_be_skipped_is_no_early_end():
 
 def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    run(notebook("1"))
+    assert run(notebook("1")).outcome == "ok"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_folder_too_deep_for_a_socket_file_will_do(tmp_path, monkeypatch):
+    deep = tmp_path / ("x" * 60) / ("y" * 60)
+    deep.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    assert run(notebook("1")).outcome == "ok"
