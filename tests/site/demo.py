@@ -340,6 +340,23 @@ def service_page() -> nbformat.NotebookNode:
     )
 
 
+def failed() -> nbformat.NotebookNode:
+    """Return a notebook whose second cell raised."""
+    raised = new_output(
+        "error",
+        ename="NoData",
+        evalue="nothing was recorded for <lyrics>",
+        traceback=["\x1b[31mNoData\x1b[0m: nothing was recorded for <lyrics>", "  line 1 & 2"],
+    )
+    return new_notebook(
+        cells=[
+            new_markdown_cell("# A report"),
+            new_code_cell("report = fs.open_fleet()", outputs=[raised]),
+            new_code_cell("report.verdict()"),
+        ]
+    )
+
+
 def fleet_rows(count: int) -> list[dict[str, Any]]:
     random = np.random.default_rng(11)
     squads = [

@@ -130,9 +130,16 @@ def page(site: Mapping[str, Any], data: str | None) -> dict[str, Any]:
                 "covers": site.get("covers", ()),
             }
         ),
-        "reports": site.get("reports", ()),
+        "reports": [_unlike(report, site["sentence"]) for report in site.get("reports", ())],
         "services": markup.table_card(payload, "services", lambda address: address),
         "periods": site.get("periods", ()),
         "failures": site.get("failures", ()),
         "data": data if many else None,
     }
+
+
+def _unlike(report: Mapping[str, Any], sentence: str) -> Mapping[str, Any]:
+    """Return a report without its sentence where the page has just said the same."""
+    if report.get("says") != sentence:
+        return report
+    return {key: value for key, value in report.items() if key not in ("says", "verdict")}

@@ -187,12 +187,14 @@ class Sortable {
     });
     this.table.closest('.scroll').after(this.more);
     if (!this.grows) return;
-    new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting) && this.limit < this.found.length) {
-        this.limit += CHUNK;
-        this.show();
-      }
-    }, { rootMargin: '500px' }).observe(this.more);
+    const near = new IntersectionObserver((entries) => {
+      if (!entries.at(-1).isIntersecting || this.limit >= this.found.length) return;
+      this.limit += CHUNK;
+      this.show();
+      near.unobserve(this.more); // asked anew: the button may still be near
+      near.observe(this.more);
+    }, { rootMargin: '500px' });
+    near.observe(this.more);
   }
   sort(c) {
     const head = this.heads[c];
