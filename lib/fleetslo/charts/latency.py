@@ -10,7 +10,7 @@ import polars as pl
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Made
 from fleetslo.charts.latency_findings import latency_finding
-from fleetslo.charts.latency_grid import Binned, Grid, binned, grid, levels
+from fleetslo.charts.latency_grid import MOST_BINS, Binned, Grid, bin_width, binned, grid, levels
 from fleetslo.periods import Period
 
 QUERY = "latency/hours"
@@ -61,7 +61,7 @@ def heat_map(
     if threshold_s is not None:
         threshold(fig, threshold_s, target)
     return Chart(
-        title=latency_finding(seen, data.step),
+        title=_finding(hours, data, seen),
         says=(
             f"Requests by duration and time, {_width_of(data.step)} a column; darker is more of "
             f"that column’s requests.{_missing(seen, data.step)}"
@@ -117,7 +117,7 @@ def quantiles_over_time(
     if threshold_s is not None:
         threshold(fig, threshold_s, target)
     return Chart(
-        title=latency_finding(seen, data.step),
+        title=_finding(hours, data, seen),
         says=(
             f"Durations that 50, 95 and 99 % of requests kept under, {_width_of(data.step)} a "
             f"point.{_missing(seen, data.step)}"
@@ -210,6 +210,14 @@ def _missing(seen: pl.DataFrame, step: timedelta) -> str:
     return (
         f" Nothing was recorded for {words.duration((empty * step).total_seconds())}: left empty."
     )
+
+
+def _finding(hours: pl.DataFrame, data: Binned, seen: pl.DataFrame) -> str:
+    """Return what happened, looked for in bins half as wide as those drawn: brief things count."""
+    fine = bin_width(data.period, 2 * MOST_BINS)
+    if fine < data.step:
+        seen = levels(binned(hours, data.period, fine))
+    return latency_finding(seen, min(fine, data.step))
 
 
 def _numbers(data: Binned, hours: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:

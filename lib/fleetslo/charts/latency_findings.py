@@ -96,7 +96,7 @@ def events(starts: list[datetime], values: list[float | None], step: timedelta) 
     at = [starts[index] for index in present]
     series = _without_rhythm(logs[present], at, step)
     shortest = max(4, int(timedelta(days=1) / step))
-    cuts = sorted(_cuts(series, 0, shortest))
+    cuts = _settled(series, sorted(_cuts(series, 0, shortest)), shortest)
     pieces = list(zip([0, *cuts], [*cuts, len(series)], strict=True))
     level = np.concatenate([np.full(b - a, np.median(series[a:b])) for a, b in pieces])
     return sorted(
@@ -121,17 +121,32 @@ def _cuts(series: Floats, offset: int, shortest: int) -> Iterator[int]:
     if size < 2 * shortest:
         return
     whole = np.abs(series - np.median(series)).sum()
-    candidates = range(shortest, size - shortest + 1)
-    costs = [_cost(series[:cut]) + _cost(series[cut:]) for cut in candidates]
-    cut = candidates[int(np.argmin(costs))]
+    cut, cost = _best_cut(series, shortest)
     left, right = series[:cut], series[cut:]
     step = abs(np.median(right) - np.median(left))
     noise = max(_spread(left), _spread(right), LEAST_SPREAD)
-    if step < max(LEAST_STEP, 2 * noise) or min(costs) > (1 - LEAST_GAIN) * whole:
+    if step < max(LEAST_STEP, 2 * noise) or cost > (1 - LEAST_GAIN) * whole:
         return
     yield offset + cut
     yield from _cuts(left, offset, shortest)
     yield from _cuts(right, offset + cut, shortest)
+
+
+def _best_cut(series: Floats, shortest: int) -> tuple[int, float]:
+    """Return where two medians explain a series best, and the deviations they leave."""
+    candidates = range(shortest, len(series) - shortest + 1)
+    costs = [_cost(series[:cut]) + _cost(series[cut:]) for cut in candidates]
+    best = int(np.argmin(costs))
+    return candidates[best], costs[best]
+
+
+def _settled(series: Floats, cuts: list[int], shortest: int) -> list[int]:
+    """Return the cuts, each moved to where it is best between its neighbours."""
+    for position, _ in enumerate(cuts):
+        first = cuts[position - 1] if position else 0
+        last = cuts[position + 1] if position + 1 < len(cuts) else len(series)
+        cuts[position] = first + _best_cut(series[first:last], shortest)[0]
+    return cuts
 
 
 def _cost(series: Floats) -> float:
@@ -207,14 +222,14 @@ def _from_to(event: Event) -> str:
 
 def _when(event: Event) -> str:
     if event.end is None:
-        stayed = "" if event.lasting else " and stays there"
+        stayed = "" if event.lasting else " and stayed there"
         return f"on {words.day(event.start)}{stayed}"
     length = event.end - event.start
     if event.lasting or length > timedelta(hours=36):
         first, last = words.day(event.start), words.day(event.end)
         shared = event.start.month == event.end.month
         return f"between {first.split()[0] if shared else first} and {last}"
-    return f"for {words.duration(length.total_seconds())} on {words.day(event.start)}"
+    return f"for {words.window(length)} on {words.day(event.start)}"
 
 
 def _steady(levels: pl.DataFrame, name: str, values: pl.Series) -> str:

@@ -71,10 +71,10 @@ class Grid:
         return [(int(a), int(b)) for a, b in zip(turns[::2], turns[1::2], strict=True)]
 
 
-def bin_width(period: Period) -> timedelta:
+def bin_width(period: Period, most: int = MOST_BINS) -> timedelta:
     """Return the width of the time bins: an hour up to a week, four hours for 28 days."""
     hours = period.length / timedelta(hours=1)
-    wide_enough = (width for width in BIN_HOURS if hours / width <= MOST_BINS)
+    wide_enough = (width for width in BIN_HOURS if hours / width <= most)
     return timedelta(hours=next(wide_enough, BIN_HOURS[-1]))
 
 
