@@ -16,6 +16,7 @@ from fleetslo.warehouse.base import Finding
 from fleetslo.warehouse.contracts import Check, Contract
 from fleetslo.warehouse.describe import span
 from fleetslo.warehouse.engine import (
+    answer,
     connected,
     explained,
     listed,
@@ -86,7 +87,7 @@ class _Table:
         ]
         rules = [*nulls, *self.contract.every_check]
         counts = ", ".join(f"count(*) FILTER (WHERE NOT ({rule.sql('duckdb')}))" for rule in rules)
-        found = self.connection.sql(f"SELECT {counts} FROM {self.rows}").fetchall()[0]
+        found = answer(self.connection, f"SELECT {counts} FROM {self.rows}")[0]
         return [
             self._finding(
                 rule, count, f"{count:,} rows break: {rule.expression}", self._first(rule)
@@ -108,7 +109,7 @@ class _Table:
         )
 
     def _text(self, select: str) -> str:
-        return str(self.connection.sql(select).fetchall()[0][0])
+        return str(answer(self.connection, select)[0][0])
 
     def _grain(self) -> list[Finding]:
         """Find rows of the same grain: day by day where the grain holds the time."""
@@ -142,7 +143,7 @@ class _Table:
         return [self._finding(rule, count, says, example)] if count else []
 
     def _count(self, select: str) -> int:
-        return int(self.connection.sql(select).fetchall()[0][0])
+        return int(answer(self.connection, select)[0][0])
 
     def _stretches(self) -> list[Finding]:
         """Find stretches of ownership that overlap: two squads would own one service."""
@@ -170,12 +171,13 @@ class _Table:
         if time is None:
             return []
         paths = ", ".join(literal(path) for path in self.files)
-        ends = self.connection.sql(
+        ends = answer(
+            self.connection,
             "SELECT file_name, CAST(min(CAST(stats_min_value AS TIMESTAMPTZ)) AS DATE), "
             "CAST(max(CAST(stats_max_value AS TIMESTAMPTZ)) AS DATE) "
             f"FROM parquet_metadata([{paths}]) WHERE path_in_schema = {literal(time)} "
-            "GROUP BY file_name ORDER BY file_name"
-        ).fetchall()
+            "GROUP BY file_name ORDER BY file_name",
+        )
         wrong = [
             f"{file}: {first} to {last}"
             for file, first, last in ends

@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from fleetslo.warehouse.contracts import Contract
-from fleetslo.warehouse.engine import connected, explained, literal
+from fleetslo.warehouse.engine import answer, connected, explained, literal
 from fleetslo.warehouse.layout import Layout
 
 _SCHEMA = {
@@ -63,7 +63,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> int:
     if not files:
         return 0
     select = f"SELECT sum(num_rows) FROM parquet_file_metadata({_paths(files)})"
-    return int(connection.sql(select).fetchall()[0][0])
+    return int(answer(connection, select)[0][0])
 
 
 def span(
@@ -92,9 +92,7 @@ def complete_until(layout: Layout, contracts: Mapping[str, Contract]) -> datetim
     newest: datetime | None = None
     with connected() as connection:
         for table in _COVERING:
-            contract = contracts.get(table)
-            if contract is None:
-                continue
+            contract = contracts[table]
             with explained(f"describe {table}"):
                 last = span(connection, contract, layout.files(table)[-1:])[1]
             if last is None or contract.step is None:

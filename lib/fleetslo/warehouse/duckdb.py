@@ -99,9 +99,7 @@ class DuckDBWarehouse(Warehouse):
             self.connection(start, values.get("end"), query.tables) as connection,
             explained(f"query {name}"),
         ):
-            sql = for_duckdb(query)
-            used = {key: value for key, value in values.items() if f"${key}" in sql}
-            frame = connection.sql(sql, params=used).pl()
+            frame = connection.sql(for_duckdb(query), params=values).pl()
         return query.cast(frame)
 
     def create(self) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -61,6 +62,15 @@ def connected(spill: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+def answer(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a SELECT.
+
+    The empty parameters matter: with them Ctrl-C stops the statement, without them DuckDB hears
+    of it when it is done.
+    """
+    return list(connection.execute(select, []).fetchall())
+
+
 @contextmanager
 def explained(what: str, file: str | Path | None = None) -> Iterator[None]:
     """Turn DuckDB's errors into ours.
@@ -77,6 +87,11 @@ def explained(what: str, file: str | Path | None = None) -> Iterator[None]:
     try:
         yield
     except FleetsloError:
+        raise
+    except RuntimeError as error:
+        # DuckDB says so when Ctrl-C meets a running statement.
+        if "interrupted" in str(error):
+            raise KeyboardInterrupt from error
         raise
     except duckdb.Error as error:
         text = str(error)
@@ -128,7 +143,7 @@ def refuse_damaged(connection: duckdb.DuckDBPyConnection, files: Sequence[Path])
 def _read_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         rows = f"read_parquet({literal(path)}, hive_partitioning = false) AS rows"
-        connection.sql(f"SELECT max(hash(rows)) FROM {rows}").fetchall()
+        answer(connection, f"SELECT max(hash(rows)) FROM {rows}")
     except duckdb.Error as error:
         first = str(error).partition("\n")[0]
         raise DataFileError(

@@ -14,6 +14,7 @@ from fleetslo.errors import DataFileError, ParameterError, UsageError
 from fleetslo.warehouse.base import LoadReport, Progress
 from fleetslo.warehouse.contracts import Contract
 from fleetslo.warehouse.engine import (
+    answer,
     connected,
     explained,
     listed,
@@ -110,7 +111,7 @@ def load(layout: Layout, job: Job, progress: Progress | None = None) -> LoadRepo
             refuse_duplicates(connection, job.contract, names)
             merge = _Merge(layout, staging, connection, job.contract)
             merge.run(show)
-            rows = connection.sql("SELECT count(*) FROM staged").fetchall()[0][0]
+            rows = answer(connection, "SELECT count(*) FROM staged")[0][0]
             staging.commit(_memory(layout, connection, job, fresh, merge))
     return LoadReport(rows, len(merge.staged_days), merge.replaced, again)
 
@@ -163,7 +164,7 @@ def _stage_files(
 
 def _mapped(connection: duckdb.DuckDBPyConnection, source: Source) -> Opened:
     """Return the rows that a source made of its files, registered as ``mapped``."""
-    described = connection.sql("DESCRIBE SELECT * FROM mapped").fetchall()
+    described = answer(connection, "DESCRIBE SELECT * FROM mapped")
     types = {str(row[0]): str(row[1]) for row in described}
     select = (
         'SELECT row_number() OVER () AS "row number", CAST(NULL AS VARCHAR) AS broken, '
@@ -190,7 +191,7 @@ class _Merge:
         self.staged_days: list[date | None] = []
 
     def _count(self, select: str) -> int:
-        return int(self.connection.sql(select).fetchall()[0][0])
+        return int(answer(self.connection, select)[0][0])
 
     def _day_of(self, row: str) -> str:
         return f"CAST({row}.{quoted(self.contract.partition or '')} AS DATE)"
@@ -202,7 +203,7 @@ class _Merge:
             self.staged_days = [None]
         else:
             select = f"SELECT DISTINCT {self._day_of('s')} AS day FROM staged AS s ORDER BY day"
-            self.staged_days = [row[0] for row in self.connection.sql(select).fetchall()]
+            self.staged_days = [row[0] for row in answer(self.connection, select)]
         days = [*self.staged_days, *self._days_left()]
         for done, day in enumerate(days):
             show(f"writing {contract.table}", done, len(days))
@@ -221,10 +222,11 @@ class _Merge:
         files = self.layout.files(contract.table)
         if not files:
             return []
-        rows = self.connection.sql(
+        rows = answer(
+            self.connection,
             f"SELECT DISTINCT {self._day_of('e')} FROM ({stored(contract, files)}) AS e "
-            f"WHERE EXISTS (SELECT 1 FROM staged AS s WHERE {same_grain(contract, 's', 'e')})"
-        ).fetchall()
+            f"WHERE EXISTS (SELECT 1 FROM staged AS s WHERE {same_grain(contract, 's', 'e')})",
+        )
         return sorted({row[0] for row in rows} - set(self.staged_days))
 
     def _write(self, day: date | None) -> None:
@@ -296,11 +298,12 @@ def _steps(
     if job.step is None or job.step == job.contract.step:
         return steps
     time, step_s = quoted(job.contract.partition or ""), _seconds(job.step)
-    rows = connection.sql(
+    rows = answer(
+        connection,
         f"SELECT service, strftime(min({time}), '%Y-%m-%dT%H:%M:%SZ'), "
         f"strftime(max({time}) + to_seconds({step_s}), '%Y-%m-%dT%H:%M:%SZ') "
-        "FROM staged GROUP BY service ORDER BY service"
-    ).fetchall()
+        "FROM staged GROUP BY service ORDER BY service",
+    )
     for service, first, last in rows:
         stretch = [first, last, step_s]
         if stretch not in steps.setdefault(service, []):

@@ -10,6 +10,7 @@ from fleetslo.errors import ContractError, MigrationNeeded
 from fleetslo.warehouse.base import Progress
 from fleetslo.warehouse.contracts import Column, Contract
 from fleetslo.warehouse.engine import (
+    answer,
     connected,
     explained,
     listed,
@@ -104,7 +105,7 @@ def _rewrite(
         paths = ", ".join(literal(path) for path in files)
         source = f"read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
         with refuse_damaged(connection, files), explained(f"migrate {contract.table}"):
-            described = connection.sql(f"DESCRIBE SELECT * FROM {source}").fetchall()
+            described = answer(connection, f"DESCRIBE SELECT * FROM {source}")
             stored = {str(row[0]) for row in described}
             columns = [_carried(contract, column, stored, files[0]) for column in contract.columns]
             target = staging.replace(contract.table, day)

@@ -13,7 +13,7 @@ import duckdb
 from fleetslo.errors import ContractError, nearest
 from fleetslo.warehouse.contracts import Check, Contract
 from fleetslo.warehouse.conversions import converted, raw_name
-from fleetslo.warehouse.engine import explained, listed, literal, quoted
+from fleetslo.warehouse.engine import answer, explained, listed, literal, quoted
 from fleetslo.warehouse.reading import MARK, NULL, Opened, fault
 
 # How many refused rows are named; the rest are counted.
@@ -119,13 +119,14 @@ def refuse_faults(
     Raises:
         ContractError: names the first rows with column, value and rule, and counts the rest.
     """
-    count = connection.sql("SELECT count(*) FROM staged WHERE fault IS NOT NULL").fetchall()[0][0]
+    count = answer(connection, "SELECT count(*) FROM staged WHERE fault IS NOT NULL")[0][0]
     if not count:
         return
-    rows = connection.sql(
+    rows = answer(
+        connection,
         'SELECT "file number", "row number", fault FROM staged WHERE fault IS NOT NULL '
-        f'ORDER BY "file number", "row number" LIMIT {NAMED}'
-    ).fetchall()
+        f'ORDER BY "file number", "row number" LIMIT {NAMED}',
+    )
     lines = []
     for number, row, text in rows:
         column, value, why = text.split(MARK)
@@ -144,19 +145,20 @@ def refuse_duplicates(
     """
     grain = listed(contract.grain)
     twice = f"SELECT {grain}, count(*) AS n FROM staged GROUP BY {grain} HAVING count(*) > 1"
-    extra = connection.sql(f"SELECT sum(n - 1) FROM ({twice})").fetchall()[0][0]
+    extra = answer(connection, f"SELECT sum(n - 1) FROM ({twice})")[0][0]
     if not extra:
         return
     shared = ", ".join(
         f"coalesce(CAST({quoted(name)} AS VARCHAR), 'null')" for name in contract.grain
     )
-    rows = connection.sql(
+    rows = answer(
+        connection,
         f"SELECT list({{'file': \"file number\", 'row': \"row number\"}} "
         'ORDER BY "file number", "row number")[1:2], '
         f"first(concat_ws(', ', {shared})) FROM staged "
         f"GROUP BY {grain} HAVING count(*) > 1 "
-        f'ORDER BY min("file number"), min("row number") LIMIT {NAMED}'
-    ).fetchall()
+        f'ORDER BY min("file number"), min("row number") LIMIT {NAMED}',
+    )
     lines = []
     for (one, other), what in rows:
         place = f"row {one['row']:,}"

@@ -1,7 +1,10 @@
 """The embedded warehouse as callers see it: opening, querying, describing."""
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -21,7 +24,7 @@ from fleetslo.errors import (
 from fleetslo.warehouse.base import RollupReport, open_warehouse
 from fleetslo.warehouse.contracts import contract, read_contracts
 from fleetslo.warehouse.duckdb import DuckDBWarehouse
-from fleetslo.warehouse.engine import explained
+from fleetslo.warehouse.engine import answer, connected, explained
 
 PERIOD = {"start": NOON.replace(hour=0), "end": NOON.replace(hour=0) + timedelta(days=1)}
 
@@ -152,7 +155,9 @@ class TestQuery:
         (tmp_path / "fleetslo.toml").write_text("")
         folder = tmp_path / "queries" / "mine"
         folder.mkdir(parents=True)
-        (folder / "broken.sql").write_text("SELECT nothing AS service FROM requests\n")
+        (folder / "broken.sql").write_text(
+            "SELECT nothing AS service FROM requests WHERE minute >= @start AND minute < @end\n"
+        )
         (folder / "broken.yaml").write_text(
             "says: Nothing.\ngrain: [service]\nparameters: {start: TIMESTAMP, end: TIMESTAMP}\n"
             "columns: {service: {type: STRING}}\n"
@@ -235,6 +240,20 @@ def test_a_full_disk_is_named(tmp_path):
     says = r"load requests: cannot write: .*No space left"
     with pytest.raises(OutputError, match=says), explained("load requests"):
         duckdb.sql(copy)
+
+
+def test_ctrl_c_in_a_statement_is_ctrl_c():
+    pairs = "FROM range(100000) a, range(100000) b"
+    stop = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    stop.start()
+    with pytest.raises(KeyboardInterrupt), explained("query"), connected() as connection:
+        answer(connection, f"SELECT sum(hash(a.range * b.range)) {pairs}")
+    stop.join()
+
+
+def test_other_errors_pass_as_they_are():
+    with pytest.raises(RuntimeError, match=r"mine"), explained("query"):
+        raise RuntimeError("mine")
 
 
 def test_a_rollup_report_has_a_line_per_table():

@@ -1,8 +1,10 @@
 import gzip
 import json
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 import polars as pl
 import pytest
 from stored_rows import (
@@ -322,6 +324,12 @@ class TestDamage:
         (tmp_path / name).write_bytes(content)
         assert f"{name}: {says}" in refused(warehouse, tmp_path / name, DataFileError)
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+    def test_a_file_that_cannot_be_read(self, warehouse, tmp_path):
+        (tmp_path / "a.csv").symlink_to("/proc/self/mem")
+        said = refused(warehouse, tmp_path / "a.csv", DataFileError)
+        assert "a.csv: cannot be read: Input/output error" in said
+
     def test_no_such_file(self, warehouse, tmp_path):
         assert "a.csv: there is no such file" in refused(
             warehouse, tmp_path / "a.csv", DataFileError
@@ -467,6 +475,32 @@ class TestSources:
             f"at,name,hits,ignored\n{seconds},a,5,x\n{seconds + 300},a,6,x\n{seconds},b,7,x\n"
         )
         return file
+
+    def test_logs_may_be_nested(self, warehouse, tmp_path, hits):
+        folder = tmp_path / "project" / "queries" / "sources"
+        reads = "{at: INT64, name: STRING, http: 'STRUCT<status INT64, tags ARRAY<STRING>>'}"
+        (folder / "logs.yaml").write_text(
+            f"says: Logs.\nreads: {{raw: {reads}}}\nfills: requests\n"
+        )
+        sql = self.SQL.replace("hits AS", "http.status AS").replace(
+            "0 AS", "ARRAY_LENGTH(http.tags) AS"
+        )
+        (folder / "logs.sql").write_text(sql.replace("WHERE name <> @without\n", ""))
+        row = {"at": int(NOON.timestamp()), "name": "a", "http": {"status": 200, "tags": ["x"]}}
+        lines = ndjson(tmp_path / "logs.ndjson", [row | {"unread": 1}])
+        warehouse.load("requests", [lines], source="logs")
+        assert stored(warehouse).select("request_count", "error_count").rows() == [(200, 1)]
+
+    def test_json_in_parquet_is_read_as_text(self, warehouse, tmp_path):
+        file = tmp_path / "a.parquet"
+        text = json.dumps([[-44, 10]])
+        columns = (
+            "SELECT * EXCLUDE latency, CAST($text AS JSON) AS latency FROM read_parquet($from)"
+        )
+        plain = parquet(tmp_path / "plain.parquet", requests(request_row()))
+        duckdb.sql(columns, params={"text": text, "from": str(plain)}).write_parquet(str(file))
+        warehouse.load("requests", [file])
+        assert stored(warehouse)["latency"].to_list() == [[{"bucket": -44, "count": 10}]]
 
     def test_files_become_rows_of_the_table(self, warehouse, hits):
         report = warehouse.load("requests", [hits], source="hits", parameters={"without": "b"})
