@@ -6,6 +6,7 @@ import numpy as np
 
 from fleetslo.warehouse.demo_catalogue import Service, random_for
 from fleetslo.warehouse.demo_clock import DAY, LENGTH, WINDOW, Floats, Ints
+from fleetslo.warehouse.demo_latency import Pace
 from fleetslo.warehouse.demo_traffic import (
     LATTICE,
     STEP,
@@ -26,8 +27,7 @@ class Background:
     rates: dict[str, Floats]
     faults: Floats
     bursts: Floats
-    shift: Floats
-    tail: Floats
+    usual: Pace
 
     def fault_share(self, starts: Ints, unit: int) -> Floats:
         """Return the usual share of faults in units of so many minutes."""
@@ -37,11 +37,23 @@ class Background:
         lattice = self.faults + self.bursts.reshape(-1, STEP).mean(axis=1)
         return averaged(lattice, starts, unit)
 
-    def pace(self, starts: Ints, unit: int) -> tuple[Floats, Floats]:
-        """Return the usual shift in buckets and factor on the tail."""
+    def pace(self, starts: Ints, unit: int) -> Pace:
+        """Return the usual pace; ``tail`` is a factor on the usual tail."""
+        its = (self.usual.shift, self.usual.cold, self.usual.tail)
         if unit == 1:
-            return between(self.shift, starts), between(self.tail, starts)
-        return averaged(self.shift, starts, unit), averaged(self.tail, starts, unit)
+            return Pace(*(between(lattice, starts) for lattice in its))
+        return Pace(*(averaged(lattice, starts, unit) for lattice in its))
+
+    def recent(self) -> Pace:
+        """Return the usual pace every half an hour of the newest 28 days, by day and by night.
+
+        Quiet hours are left out in the measure in which they have fewer requests.
+        """
+        places = np.arange(LATTICE - WINDOW // STEP, LATTICE)
+        whole = np.sum(list(self.rates.values()), axis=0)[places]
+        running = np.cumsum(whole) / max(float(whole.sum()), 1e-12)
+        even = (np.arange(28 * 48) + 0.5) / (28 * 48)
+        return self.usual.at(places[np.searchsorted(running, even).clip(0, len(places) - 1)])
 
 
 def background(service: Service, seed: int) -> Background:
@@ -52,9 +64,14 @@ def background(service: Service, seed: int) -> Background:
     random = random_for(seed, "background", service.name)
     whole = np.sum(list(rates.values()), axis=0)
     load = whole / max(float(whole.mean()), 1e-12)
-    burst_part = float(random.uniform(0.2, 0.5))
+    burst_part = float(random.uniform(0.1, 0.3))
     usual = service.part.errors * service.allowed_bad
-    steady = np.exp(slow_noise(random, 0.45, 7) + slow_noise(random, 0.3, 60)) * load**0.25
+    steady = (
+        np.exp(
+            slow_noise(random, 0.45, 7) + slow_noise(random, 0.3, 60) + slow_noise(random, 0.5, 0.6)
+        )
+        * load**0.25
+    )
     hours = np.arange(LATTICE) * STEP % DAY / 60
     if service.habit == "peak":
         steady = steady * (0.55 + 0.5 * load**2.2)
@@ -66,25 +83,37 @@ def background(service: Service, seed: int) -> Background:
     spent = float(bursts.reshape(-1, STEP).mean(axis=1)[recent] @ weights)
     faults = steady * (usual * (1 - burst_part) / max(float(steady[recent] @ weights), 1e-12))
     bursts = bursts * (usual * burst_part / max(spent, 1e-12))
-    busy = np.maximum(load - 0.8, 0)
+    return Background(rates, faults, np.minimum(bursts, 0.4), _pace(random, load))
+
+
+def _pace(random: np.random.Generator, load: Floats) -> Pace:
+    """Return how pace follows load, the hours and the weeks."""
+    busy = np.maximum(load - 0.7, 0)
     shift = (
-        slow_noise(random, 0.55, 9)
-        + slow_noise(random, 0.35, 0.8)
-        + float(random.uniform(0.3, 1.6)) * busy
-        - 0.25
+        slow_noise(random, 0.6, 60)
+        + slow_noise(random, 0.5, 9)
+        + slow_noise(random, 0.4, 0.8)
+        + float(random.uniform(0.5, 3.4)) * (busy - float(busy.mean()))
     )
-    tail = np.exp(slow_noise(random, 0.22, 5)) * (0.86 + 0.3 * busy)
-    tail = tail / float(tail[recent] @ weights)
-    return Background(rates, faults, np.minimum(bursts, 0.4), shift, tail)
+    # At night fewer ask for the same, and caches forget.
+    cold = 0.2 + slow_noise(random, 0.06, 4) + float(random.uniform(0, 0.35)) * (0.6 - load).clip(0)
+    tail = np.exp(slow_noise(random, 0.25, 5)) * (0.8 + 0.35 * busy)
+    if random.random() < 0.3:
+        # Backups and compactions at night.
+        hours = np.arange(LATTICE) * STEP % DAY / 60
+        at_night = np.exp(-0.5 * ((hours - float(random.uniform(0.5, 4))) / 0.3) ** 2)
+        tail = tail * (1 + 4 * at_night)
+        shift = shift + 1.5 * at_night
+    return Pace(shift, cold.clip(0, 1), tail / float(tail.mean()))
 
 
 def _bursts(random: np.random.Generator) -> Floats:
     """Return short bursts of faults, of very different sizes, up to a factor."""
     series = np.zeros(LENGTH)
-    count = random.poisson(LENGTH / DAY * random.uniform(0.7, 3.0))
-    starts = random.integers(0, LENGTH - 60, count)
-    sizes = np.minimum(random.lognormal(0, 1.0, count), 9)
-    lengths = 1 + random.geometric(0.3, count)
+    count = random.poisson(LENGTH / DAY * random.uniform(2.0, 6.0))
+    starts = random.integers(0, LENGTH - 90, count)
+    sizes = np.minimum(random.lognormal(0, 0.9, count), 7)
+    lengths = np.minimum(1 + random.geometric(0.12, count), 60)
     for start, size, length in zip(starts, sizes, lengths, strict=True):
-        series[start : start + length] += size / length * np.linspace(1, 0.4, length)
+        series[start : start + length] += size / length * np.linspace(1.3, 0.3, length)
     return series

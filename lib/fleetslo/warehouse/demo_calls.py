@@ -6,6 +6,7 @@ from fleetslo.warehouse.demo_catalogue import Edge, random_for
 from fleetslo.warehouse.demo_clock import Bools, Floats, Ints
 from fleetslo.warehouse.demo_latency import (
     LatencyModel,
+    Pace,
     latency_model,
     places_for_rounding,
     spread_counts,
@@ -100,11 +101,12 @@ class _Calls:
         errors = np.minimum(random.poisson(calls * failing), calls)
         served = calls - errors
         sums, parts = np.zeros(len(starts)), list[Histograms]()
-        tail = np.full(len(starts), model.tail_share)
+        # The network between them costs about a bucket.
+        count = len(starts)
+        pace = Pace(shift + 1.0, np.full(count, 0.2), np.full(count, model.tail_share))
         for begin in range(0, len(starts), _ROWS_AT_ONCE):
             some = slice(begin, begin + _ROWS_AT_ONCE)
-            # The network between them costs about a bucket.
-            shares = model.cumulative(shift[some] + 1.0, tail[some])
+            shares = model.cumulative(pace.at(some))
             if unit > 1:
                 shares = shares.astype(np.float64)
             at = places_for_rounding(random, len(shares), shares)

@@ -7,7 +7,7 @@ of every minute is looked up, not computed. Counts are drawn by systematic sampl
 gets its expected share, rounded at a random place, and the whole adds up exactly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
@@ -17,17 +17,36 @@ from fleetslo.warehouse.demo_clock import REGIONS, Floats, Ints
 from fleetslo.warehouse.measures import edges
 
 SUBSTEPS = 4
-_LOWEST_SHIFT, _HIGHEST_SHIFT = -14 * SUBSTEPS, 44 * SUBSTEPS
+_LOWEST_SHIFT, _HIGHEST_SHIFT = -18 * SUBSTEPS, 44 * SUBSTEPS
+_COLD_LEVELS, _USUALLY_COLD = 8, 0.2
+
+
+@dataclass
+class Pace:
+    """Which distribution each row's durations come from.
+
+    ``shift`` of the body in buckets; ``cold`` from 0 (the cache hits as it can) to 1 (just
+    started); ``tail``, the share of the tail.
+    """
+
+    shift: Floats
+    cold: Floats
+    tail: Floats
+
+    def at(self, rows: Ints | slice) -> "Pace":
+        """Return the pace of some rows."""
+        return Pace(self.shift[rows], self.cold[rows], self.tail[rows])
 
 
 @dataclass(frozen=True)
 class LatencyModel:
     """The distributions of one service, on its own stretch of buckets.
 
-    ``bodies[s]`` is the cumulative share of each bucket's upper end when the body is shifted by
-    ``s + _LOWEST_SHIFT`` quarters of a bucket; ``tail`` is that of the tail. ``middles_s`` are
-    durations in the middle of each bucket. ``tail_share`` is the usual share of the tail, and
-    ``tail_slow`` how much of the tail is slower than the threshold.
+    ``bodies[c, s]`` is the cumulative share of each bucket's upper end when the cache is as cold
+    as ``c / (_COLD_LEVELS - 1)`` and the body shifted by ``s + _LOWEST_SHIFT`` quarters of a
+    bucket; ``tail`` is that of the tail. ``middles_s`` are durations in the middle of each bucket.
+    ``tail_share`` is the usual share of the tail, ``tail_slow`` how much of the tail is slower
+    than the threshold, which ``cut`` is the last bucket within.
     """
 
     first_bucket: int
@@ -43,23 +62,23 @@ class LatencyModel:
         """How many buckets there are."""
         return len(self.tail)
 
-    def cumulative(self, shift: Floats, tail_share: Floats) -> Floats:
-        """Return cumulative shares: one row per (shift in buckets, share of the tail)."""
-        body: Floats = self.bodies[shift_index(shift)]
-        tail = tail_share[:, None].astype(body.dtype)
+    def cumulative(self, pace: Pace) -> Floats:
+        """Return the cumulative share of every bucket, one row per row of ``pace``."""
+        body: Floats = self.bodies[_cold_index(pace.cold), _shift_index(pace.shift)]
+        tail = pace.tail[:, None].astype(body.dtype)
         mixed: Floats = body + tail * (self.tail - body)
         return mixed
 
-    def at_edges(self, edges: Ints, shift: Floats, tail_share: Floats) -> Floats:
+    def at_edges(self, edges: Ints, pace: Pace) -> Floats:
         """Return the same at a few buckets only, given by their place in the stretch."""
-        index = shift_index(shift)
-        body: Floats = np.stack([self.bodies[index, edge] for edge in edges], axis=1)
-        mixed: Floats = body + tail_share[:, None] * (self.tail[edges] - body)
+        cold, shift = _cold_index(pace.cold), _shift_index(pace.shift)
+        body: Floats = np.stack([self.bodies[cold, shift, edge] for edge in edges], axis=1)
+        mixed: Floats = body + pace.tail[:, None] * (self.tail[edges] - body)
         return mixed
 
-    def slow_share(self, shift: Floats, tail_share: Floats) -> Floats:
+    def slow_share(self, pace: Pace) -> Floats:
         """Return the share of requests slower than the service's threshold."""
-        share: Floats = 1 - self.at_edges(np.array([self.cut]), shift, tail_share)[:, 0]
+        share: Floats = 1 - self.at_edges(np.array([self.cut]), pace)[:, 0]
         return share
 
     def places(self, within_s: float) -> tuple[int, int]:
@@ -71,10 +90,15 @@ class LatencyModel:
         return fast - self.first_bucket, cut - self.first_bucket
 
 
-def shift_index(shift: Floats) -> Ints:
-    """Return the row of ``bodies`` for each shift in buckets."""
+def _shift_index(shift: Floats) -> Ints:
     quarters = np.rint(shift * SUBSTEPS).astype(np.int32)
     index: Ints = np.clip(quarters, _LOWEST_SHIFT, _HIGHEST_SHIFT) - _LOWEST_SHIFT
+    return index
+
+
+def _cold_index(cold: Floats) -> Ints:
+    levels = np.rint(cold * (_COLD_LEVELS - 1)).astype(np.int32)
+    index: Ints = np.clip(levels, 0, _COLD_LEVELS - 1)
     return index
 
 
@@ -83,48 +107,55 @@ def region_shift(region: str) -> float:
     return REGIONS[region][1]
 
 
-def latency_model(service: Service, seed: int) -> LatencyModel:
-    """Return a service's distributions, set so that the usual week spends its share of budget."""
+def latency_model(service: Service, seed: int, usual: Pace | None = None) -> LatencyModel:
+    """Return a service's distributions.
+
+    Args:
+        service: whose they are.
+        seed: the fleet's.
+        usual: what its pace is over the weeks that budgets are counted in, with factors on the
+            usual tail in ``tail``. The tail is set so that these weeks spend the service's share
+            of the budget; without it, as if they were all alike.
+    """
     random = random_for(seed, "latency", service.name)
     threshold = service.threshold_s
     # Callers give up after a while; what is faster is given less.
     patience = [1.0, 1.5, 2.5] if service.part.median_ms < 25 else [2.5, 3.0, 4.0]
     deadline = float(random.choice(patience)) * (1 if service.tier <= 2 else 2)
-    miss_share = float(random.uniform(0.08, 0.34))
-    miss_ratio = float(random.uniform(2.6, 6.0))
+    miss_share, miss_ratio = float(random.uniform(0.06, 0.26)), float(random.uniform(2.6, 6.0))
     spreads = float(random.uniform(0.24, 0.42)), float(random.uniform(0.30, 0.46))
     aim = service.part.slow * 0.01
-    shifts, weights = _places(service)
     log_median = np.log2(service.part.median_ms / 1000) * 16
     while True:
         bumps = [
             (1 - miss_share, log_median, spreads[0]),
             (miss_share, log_median + 16 * np.log2(miss_ratio), spreads[1]),
         ]
-        body_slow = sum(
-            weight * (1 - _mixture(np.array([np.log2(threshold) * 16 - shift]), bumps)[0])
-            for shift, weight in zip(shifts, weights, strict=True)
-        )
-        if body_slow < aim * 0.45:
+        # On the busiest hours the body is a few buckets slower, and must still fit.
+        places = np.array([np.log2(threshold) * 16 - shift - 2 for shift, _ in _places(service)])
+        weights = np.array([weight for _, weight in _places(service)])
+        if weights @ (1 - _mixture(places, bumps)) < aim * 0.4:
             break
         log_median -= 1.0
     tail = [
         (0.62, log_median + 16 * np.log2(7), 0.95),
-        (0.22, np.log2(threshold * random.uniform(1.25, 2.2)) * 16, 0.10),
+        (0.22, np.log2(threshold * random.uniform(1.3, 2.4)) * 16, 0.24),
         (0.16, np.log2(0.18) * 16, 0.5) if service.is_jvm else (0.16, log_median + 30, 0.4),
     ]
     first = int(np.floor(log_median - 16 * np.log2(4.2)))
     last = int(np.ceil(np.log2(deadline) * 16))
-    return _tables(first, last, bumps, tail, aim, float(body_slow), threshold)
+    model = _tables(first, last, bumps, tail, threshold)
+    calm = Pace(np.zeros(1), np.full(1, _USUALLY_COLD), np.ones(1))
+    return _set_tail(model, service, usual or calm, aim)
 
 
-def _places(service: Service) -> tuple[list[float], list[float]]:
-    shifts, weights = [], []
-    for region, share in service.regions:
-        for endpoint in service.endpoints:
-            shifts.append(endpoint.pace + region_shift(region))
-            weights.append(share * endpoint.share)
-    return shifts, weights
+def _places(service: Service) -> list[tuple[float, float]]:
+    """Return (shift, share of requests) of each endpoint in each region."""
+    return [
+        (endpoint.pace + region_shift(region), share * endpoint.share)
+        for region, share in service.regions
+        for endpoint in service.endpoints
+    ]
 
 
 def _mixture(places: Floats, bumps: list[tuple[float, float, float]]) -> Floats:
@@ -140,28 +171,41 @@ def _tables(
     last: int,
     bumps: list[tuple[float, float, float]],
     tail: list[tuple[float, float, float]],
-    aim: float,
-    body_slow: float,
     threshold: float,
 ) -> LatencyModel:
-    size = last - first
-    ends = first + np.arange(1, size + 1, dtype=np.float64)
+    ends = first + np.arange(1, last - first + 1, dtype=np.float64)
     shifts = np.arange(_LOWEST_SHIFT, _HIGHEST_SHIFT + 1) / SUBSTEPS
-    bodies = np.stack([_mixture(ends - shift, bumps) for shift in shifts])
-    bodies = bodies / bodies[:, -1:]
+    bodies = []
+    for level in range(_COLD_LEVELS):
+        # A cold cache misses more.
+        miss = min(0.9, bumps[1][0] * (0.7 + 2.4 * level / (_COLD_LEVELS - 1)))
+        mixed = [(1 - miss, *bumps[0][1:]), (miss, *bumps[1][1:])]
+        bodies.append(np.stack([_mixture(ends - shift, mixed) for shift in shifts]))
+    body = np.stack(bodies)
+    body = body / body[:, :, -1:]
     tails = _mixture(ends, tail)
     tails = tails / tails[-1]
-    cut = int(np.floor(np.log2(threshold) * 16)) - first - 1
-    tail_slow = float(1 - tails[cut])
+    cut = edges(threshold)[0] - first
     return LatencyModel(
         first_bucket=first,
-        bodies=bodies.astype(np.float32),
+        bodies=body.astype(np.float32),
         tail=tails.astype(np.float32),
         middles_s=2.0 ** ((ends - 0.5) / 16),
-        tail_share=max(1e-5, (aim - body_slow) / max(tail_slow - body_slow, 0.05)),
-        tail_slow=tail_slow,
+        tail_share=0.0,
+        tail_slow=float(1 - tails[cut]),
         cut=cut,
     )
+
+
+def _set_tail(model: LatencyModel, service: Service, usual: Pace, aim: float) -> LatencyModel:
+    """Return the model with as much of a tail as spends ``aim`` of the requests on slow ones."""
+    body, more = 0.0, 0.0
+    for shift, weight in _places(service):
+        moved = Pace(usual.shift + shift, usual.cold, np.zeros(len(usual.tail)))
+        slow = model.slow_share(moved)
+        body += weight * float(slow.mean())
+        more += weight * float((usual.tail * (model.tail_slow - slow)).mean())
+    return replace(model, tail_share=max(1e-5, (aim - body) / max(more, 0.02)))
 
 
 def spread_counts(counts: Ints, cumulative: Floats, at: Floats) -> Ints:

@@ -40,11 +40,11 @@ class Part:
 # fmt: off
 CAST = (
     Part("checkout", "Payments", "payments", 1, "java", STOCKHOLM,
-         145, "purchase", "eu", 4.5, 0.30, 0.55, 34,
+         145, "purchase", "eu", 4.5, 0.44, 0.55, 34,
          ("GET /v1/cart", "POST /v1/orders", "POST /v1/cart/items", "GET /v1/orders/{id}"),
          ("payments-gateway", "user-profile", "token-issuer")),
     Part("payments-gateway", "Payments", "payments", 1, "java", STOCKHOLM,
-         85, "purchase", "eu", 3.0, 0.21, 0.46, 62,
+         85, "purchase", "eu", 3.0, 0.16, 0.46, 62,
          ("POST /v2/authorize", "POST /v2/capture", "GET /v2/methods"), ("card-processor",)),
     Part("playlist-read", "Playlists", "playlists", 1, "java", STOCKHOLM,
          525, "listening", "eua", 3.5, 0.56, 0.34, 18,
@@ -57,7 +57,7 @@ CAST = (
          840, "listening", "eua", 2.5, 0.08, 0.12, 7,
          ("GET /v1/tracks/{id}", "GET /v1/tracks", "GET /v1/albums/{id}")),
     Part("ads-decision", "Ads", "ads", 2, "java", NEW_YORK,
-         315, "listening", "eu", 6.0, 1.22, 0.71, 46,
+         315, "listening", "eu", 6.0, 1.18, 0.60, 46,
          ("POST /v3/decide", "POST /v3/impressions"), ("user-profile",)),
     Part("user-profile", "Identity", "identity", 2, "java", LONDON,
          265, "browsing", "eu", 2.5, 0.47, 0.38, 22,

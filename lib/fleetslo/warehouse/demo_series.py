@@ -11,6 +11,7 @@ from fleetslo.warehouse.demo_events import Effect
 from fleetslo.warehouse.demo_faults import ErrorCounts, Kinds
 from fleetslo.warehouse.demo_latency import (
     LatencyModel,
+    Pace,
     places_for_rounding,
     region_shift,
     spread_counts,
@@ -50,8 +51,7 @@ class Planted:
 class Series:
     """Rows of one endpoint and region: one per unit of time and version, in that order.
 
-    Counts are of observed requests. ``shift`` and ``tail`` say which distribution the durations
-    of a row come from.
+    Counts are of observed requests.
     """
 
     region: str
@@ -62,8 +62,7 @@ class Series:
     requests: Ints
     faults: Ints
     errors: ErrorCounts
-    shift: Floats
-    tail: Floats
+    pace: Pace
     planted: list[Planted]
 
     @property
@@ -110,13 +109,17 @@ def draw_series(
     share = character.background.fault_share(starts, unit)[place]
     share = np.minimum(share * endpoint.fragility * fragility, 0.5)
     faults = np.minimum(random.poisson(counts * share), counts)
-    shift, tail = character.background.pace(starts, unit)
-    fast_noise = noise(random, len(starts), 0.45, 12) if unit == 1 else np.zeros(len(starts))
-    few = np.minimum(5.0 / np.sqrt(counts + 1.0), 1.4) * random.standard_normal(len(counts))
-    shift = (shift + fast_noise)[place] + pace + endpoint.pace + region_shift(region) + few
-    tail = np.clip(character.model.tail_share * tail[place], 0, 0.4)
+    paced = character.background.pace(starts, unit).at(place)
+    paced.shift += pace + endpoint.pace + region_shift(region)
+    paced.tail = np.clip(character.model.tail_share * paced.tail, 0, 0.4)
+    if unit == 1:
+        _start_up(paced, timeline.ages(minutes, versions), is_jvm=character.service.is_jvm)
+        paced.shift += noise(random, len(starts), 0.45, 12)[place]
+        # The fewer requests, the less their median is that of the distribution.
+        few = np.minimum(5.0 / np.sqrt(counts + 1.0), 1.4)
+        paced.shift += few * random.standard_normal(len(counts))
     series = Series(
-        region, endpoint, unit, minutes, versions, counts, faults, ErrorCounts(), shift, tail, []
+        region, endpoint, unit, minutes, versions, counts, faults, ErrorCounts(), paced, []
     )
     series.errors.split(faults, character.kinds.usual, character.kinds.usual_shares, random)
     if unit == 1:
@@ -126,6 +129,15 @@ def draw_series(
     factor = np.exp(noise(random, len(starts), 0.2, 60 if unit == 1 else 6))[place]
     series.errors.mistakes(series.served, character.kinds, factor, random)
     return series
+
+
+def _start_up(pace: Pace, ages: Ints, *, is_jvm: bool) -> None:
+    """Let a version begin with an empty cache, and with code that is not compiled yet."""
+    young = np.flatnonzero(ages < 180)
+    fading = np.exp(-ages[young] / 25)
+    pace.cold[young] = np.minimum(pace.cold[young] + 0.8 * fading, 1)
+    if is_jvm:
+        pace.shift[young] += 3 * np.exp(-ages[young] / 5)
 
 
 def _split(requests: Ints, place: Ints, shares: Floats, random: np.random.Generator) -> Ints:
@@ -175,12 +187,12 @@ def _suffer(series: Series, effect: Effect, character: Character, timeline: Time
     series.faults = series.faults + more
     series.errors.split(more, *character.kinds.of_effect(effect), random)
     model = character.model
-    usual = model.slow_share(series.shift[rows], series.tail[rows])
-    series.shift[rows] += strength * effect.shift
-    series.tail[rows] = np.minimum(
-        series.tail[rows] + strength * effect.slow / max(model.tail_slow, 0.1), 0.95
-    )
-    now = model.slow_share(series.shift[rows], series.tail[rows])
+    pace = series.pace
+    usual = model.slow_share(pace.at(rows))
+    pace.shift[rows] += strength * effect.shift
+    tail = strength * effect.slow / max(model.tail_slow, 0.1)
+    pace.tail[rows] = np.minimum(pace.tail[rows] + tail, 0.95)
+    now = model.slow_share(pace.at(rows))
     slow: Floats = series.served[rows] * np.maximum(now - usual, 0.0)
     series.planted.append(Planted(effect, series.minutes[rows], failed, slow))
 
@@ -207,7 +219,7 @@ def draw_durations(
     middles = model.middles_s * np.exp(random.normal(0, 0.004, model.size))
     for begin in range(0, len(rows), _ROWS_AT_ONCE):
         some = rows[begin : begin + _ROWS_AT_ONCE]
-        shares = model.cumulative(series.shift[some], series.tail[some])
+        shares = model.cumulative(series.pace.at(some))
         if series.unit > 1:
             shares = shares.astype(np.float64)
         at = places_for_rounding(random, len(some), shares)
@@ -226,7 +238,7 @@ def draw_edges(
     series: Series, model: LatencyModel, edges: Ints, random: np.random.Generator
 ) -> Ints:
     """Return only how many requests of each row took no longer than each edge."""
-    shares = model.at_edges(edges, series.shift, series.tail)
+    shares = model.at_edges(edges, series.pace)
     at = places_for_rounding(random, len(shares), shares)
     return spread_counts(series.served, shares, at)
 
@@ -246,9 +258,13 @@ def fit_hours(
     )
     weights = series.served + 1e-6
     whole = np.bincount(groups, weights, minlength=size)
-    shift = np.bincount(groups, series.shift * weights, minlength=size) / whole
-    tail = np.bincount(groups, series.tail * weights, minlength=size) / whole
-    shares = model.cumulative(shift, tail).astype(np.float64)
+    pace = Pace(
+        *(
+            np.bincount(groups, values * weights, minlength=size) / whole
+            for values in (series.pace.shift, series.pace.cold, series.pace.tail)
+        )
+    )
+    shares = model.cumulative(pace).astype(np.float64)
     fitted = np.zeros((size, model.size))
     at = random.random(size)[:, None]
     low_total: Floats = np.zeros((size, 1))

@@ -82,10 +82,11 @@ class ServiceMaker:
         size, seed = plan.size, plan.seed
         releases = plan.releases[service.name]
         self.effects = plan.effects_on(service.name)
+        usual = background(service, seed)
         self.character = Character(
             service=service,
-            background=background(service, seed),
-            model=latency_model(service, seed),
+            background=usual,
+            model=latency_model(service, seed, usual.recent()),
             kinds=kinds_of(service, seed),
             effects=self.effects,
             paces={name: (v.pace, v.errors) for name, v in releases.versions.items()},

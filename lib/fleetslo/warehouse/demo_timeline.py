@@ -12,13 +12,20 @@ from fleetslo.warehouse.demo_rollouts import Releases
 class Timeline:
     """A region's versions: at each minute one that was there, and perhaps one that comes.
 
-    ``names`` numbers the versions; ``share`` is that of the coming version, 0 where none comes.
+    ``names`` numbers the versions; ``share`` is that of the coming version, 0 where none comes;
+    ``first`` is the minute at which each version was first served.
     """
 
     names: list[str]
     base: Ints
     coming: Ints
     share: Floats
+    first: Ints
+
+    def ages(self, minutes: Ints, versions: Ints) -> Ints:
+        """Return how many minutes ago each version was first served here."""
+        ages: Ints = minutes - self.first[versions]
+        return ages
 
     def served(self, minutes: Ints, unit: int) -> tuple[Ints, Ints, Floats]:
         """Return (place in ``minutes``, version, share), sorted, of units of so many minutes.
@@ -75,4 +82,11 @@ def timeline(releases: Releases, region: str) -> Timeline:
             share[begin:end] = np.maximum(share[begin:end], 1 / 3)
             share[begin + third : end] = np.maximum(share[begin + third : end], 2 / 3)
             base[end:], share[end:], coming[end:] = version, 0, version
-    return Timeline(names, base, coming, share)
+    first = np.full(len(names), LENGTH, dtype=np.int32)
+    first[numbers[releases.first]] = -LENGTH
+    for rollout in releases.rollouts:
+        for step in rollout.steps:
+            if step.region == region and step.share > 0:
+                version = numbers[rollout.version]
+                first[version] = min(first[version], step.start)
+    return Timeline(names, base, coming, share, first)

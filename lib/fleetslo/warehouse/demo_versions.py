@@ -60,7 +60,7 @@ class Versions:
             name=self._number(minute),
             runtime=runtime,
             framework_version=framework,
-            pace=float(self.random.normal(0, 0.35)),
+            pace=float(self.random.standard_t(3) * 0.35),
             errors=float(self.random.lognormal(0, 0.12)),
         )
         self.made[version.name] = version
