@@ -25,6 +25,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from fleetslo.errors import ContractError
 from fleetslo.warehouse.types import Type
 
 # Microseconds of the units whose length never changes in UTC.
@@ -60,7 +61,7 @@ def _moved(node: exp.TimestampAdd | exp.TimestampSub) -> exp.Expression:
         return node
     amount = node.expression
     count = exp.Literal.number(amount.name) if isinstance(amount, exp.Literal) else amount
-    length = exp.paren(count) * exp.Literal.number(step)
+    length = exp.cast(count, "BIGINT") * exp.Literal.number(step)
     since = _call("epoch_us", node.this)
     moved = since + length if isinstance(node, exp.TimestampAdd) else since - length
     return _call("make_timestamptz", moved)
@@ -184,9 +185,20 @@ def to_duckdb(sql: str, parameters: Mapping[str, Type], columns: Mapping[str, Ty
     return str(statement.sql(dialect="duckdb", comments=False))
 
 
-def tables_read(sql: str) -> tuple[str, ...]:
-    """Return the stored tables that a GoogleSQL statement reads, sorted; CTEs are not tables."""
-    statement = sqlglot.parse_one(sql, read="bigquery")
+def names_in(sql: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the stored tables and the parameters that a GoogleSQL statement names, both sorted.
+
+    CTEs are not tables.
+
+    Raises:
+        ContractError: the text is not one query in GoogleSQL.
+    """
+    try:
+        statement = sqlglot.parse_one(sql, read="bigquery")
+    except sqlglot.errors.SqlglotError as error:
+        first = str(error).splitlines()[0].rstrip(".")
+        raise ContractError(f"not a query in GoogleSQL: {first}") from None
     nouns = {cte.alias for cte in statement.find_all(exp.CTE)}
-    names = {table.name for table in statement.find_all(exp.Table)}
-    return tuple(sorted(names - nouns - {""}))
+    tables = {table.name for table in statement.find_all(exp.Table)}
+    parameters = {parameter.name for parameter in statement.find_all(exp.Parameter)}
+    return tuple(sorted(tables - nouns - {""})), tuple(sorted(parameters))

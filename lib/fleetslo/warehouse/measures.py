@@ -104,25 +104,40 @@ def pattern(globs: Iterable[str]) -> str:
     ``*`` stands for any text, ``?`` for one character, ``[ab]`` for one of these and ``[!ab]`` for
     one of the others, as in Python's ``fnmatch``.
     """
-    either = "|".join(_glob(glob) for glob in globs)
-    return rf"\A(?s:{either})\z" if either else ""
+    each = [_glob(glob) for glob in globs]
+    return rf"\A(?s:{'|'.join(each)})\z" if each else ""
+
+
+# A set's first character may be its closing bracket; one that never closes is plain text.
+_WILD = re.compile(r"\*+|\?|\[(!?+)(\]?+[^\]]*)\]")
 
 
 def _glob(glob: str) -> str:
-    parts = re.split(r"(\*+|\?|\[!?\]?[^\]]*\])", glob)
-    return "".join(_piece(part) for part in parts)
+    found, end = "", 0
+    for match in _WILD.finditer(glob):
+        found += re.escape(glob[end : match.start()])
+        end = match.end()
+        if match[0].startswith("["):
+            found += _one_of(match[2], negated=bool(match[1]))
+        else:
+            found += "." if match[0] == "?" else ".*"
+    return found + re.escape(glob[end:])
 
 
-def _piece(part: str) -> str:
-    if part.startswith("*"):
-        return ".*"
-    if part == "?":
-        return "."
-    if part.startswith("[") and part.endswith("]") and len(part) > 2:
-        negated = part.startswith("[!")
-        inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", part[2 if negated else 1 : -1])
-        return f"[{'^' if negated else ''}{inside}]"
-    return re.escape(part)
+def _one_of(characters: str, *, negated: bool) -> str:
+    """Return a class of characters and ranges; a range that runs backwards holds nothing."""
+    ranges = []
+    for match in re.finditer(r"(.)-(.)|(.)", characters, re.DOTALL):
+        first, last = match[1] or match[3], match[2] or match[3]
+        if first <= last:
+            ranges.append(f"{_in_class(first)}-{_in_class(last)}")
+    if ranges:
+        return f"[{'^' if negated else ''}{''.join(ranges)}]"
+    return "." if negated else r"[^\x{0}-\x{10FFFF}]"
+
+
+def _in_class(character: str) -> str:
+    return rf"\x{{{ord(character):X}}}"
 
 
 def grouped(measures: Sequence[Measure]) -> list[tuple[Measure, list[tuple[str, str, str]]]]:

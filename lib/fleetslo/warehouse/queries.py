@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from fleetslo.errors import (
 )
 from fleetslo.periods import instant
 from fleetslo.warehouse.contracts import Column, Contract, read_column
-from fleetslo.warehouse.dialect import tables_read, to_duckdb
+from fleetslo.warehouse.dialect import names_in, to_duckdb
 from fleetslo.warehouse.types import Type
 
 # Folders under queries/ that hold no questions of their own.
@@ -79,8 +79,9 @@ class _Document(BaseModel):
 class Query:
     """One question: its GoogleSQL, what it asks for and what it answers.
 
-    ``sliced_by`` names the column by which a fleet's answer may be cut into the answers for
-    single services. With a ``lookback``, ``bind`` adds the parameter ``since``.
+    ``tables`` are the stored ones that it reads. ``sliced_by`` names the column by which a fleet's
+    answer may be cut into the answers for single services. With a ``lookback``, ``bind`` adds the
+    parameter ``since``.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Query:
     grain: tuple[str, ...]
     parameters: Mapping[str, Type]
     columns: tuple[Column, ...]
+    tables: tuple[str, ...]
     owner: str = ""
     sliced_by: str | None = None
     lookback: timedelta = timedelta(0)
@@ -98,11 +100,6 @@ class Query:
         """See the answer as a table with a contract of its own."""
         contract = Contract(self.name, self.says, self.grain, self.columns)
         object.__setattr__(self, "contract", contract)
-
-    @cached_property
-    def tables(self) -> tuple[str, ...]:
-        """The stored tables that the query reads, sorted by name."""
-        return tables_read(self.sql)
 
     @property
     def bound_types(self) -> Mapping[str, Type]:
@@ -269,20 +266,32 @@ def _read(name: str, sql: Path, beside: Path, *changed: int) -> Query:
         ) from None
     columns = tuple(read_column(str(beside), key, of) for key, of in document.columns.items())
     parameters = {key: _parameter(beside, key, text) for key, text in document.parameters.items()}
+    text = sql.read_text(encoding="utf-8")
+    try:
+        tables, named = names_in(text)
+    except ContractError as error:
+        raise ContractError(f"{sql}: {error}") from None
     query = Query(
         name=name,
-        sql=sql.read_text(encoding="utf-8"),
+        sql=text,
         says=document.says,
         owner=document.owner,
         grain=tuple(document.grain),
         parameters=parameters,
         columns=columns,
+        tables=tables,
         sliced_by=document.sliced_by,
         lookback=_lookback(beside, document.lookback),
     )
     for column in (*query.grain, query.sliced_by or query.grain[0]):
         if column not in query.contract.by_name:
             raise ContractError(f"{beside}: grain or sliced_by names {column!r}, no such column")
+    for parameter in sorted(set(named) ^ set(query.bound_types)):
+        if parameter in named:
+            says = f"the SQL names @{parameter}, which {beside.name} does not declare"
+        else:
+            says = f"{beside.name} declares {parameter!r}, which the SQL does not name"
+        raise ContractError(f"{sql}: {says}")
     return query
 
 
