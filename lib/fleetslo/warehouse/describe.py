@@ -97,9 +97,7 @@ def complete_until(layout: Layout, contracts: Mapping[str, Contract]) -> datetim
                 last = span(connection, contract, layout.files(table)[-1:])[1]
             if last is None or contract.step is None:
                 continue
-            steps = (
-                layout.steps(last, last + timedelta(microseconds=1)) if table == "requests" else {}
-            )
+            steps = layout.steps(table, last, last + timedelta(microseconds=1))
             end = last + max([contract.step, *steps.values()])
             if newest is None or (table != "requests_hourly" and end > newest) or last >= newest:
                 newest = end

@@ -11,6 +11,10 @@ from fleetslo.warehouse.contracts import Contract
 from fleetslo.warehouse.engine import quoted, stored
 from fleetslo.warehouse.layout import Layout
 
+# A day counts as kept whole when it holds at least this share of the minutes that the median day
+# of the last week holds: an outage leaves more, the hours kept around an old incident less.
+_WHOLE_SHARE, _RECENT_DAYS = 0.5, 7
+
 # Whole minutes since 1970, ascending.
 Minutes = npt.NDArray[np.int64]
 
@@ -30,7 +34,8 @@ def gaps(connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contra
 
     A service's gap is a minute between its first and its last in which another service reported
     and it did not; a source with a coarser step covers the whole step with one row. A gap of the
-    fleet is a minute in which nobody reported, as where old minutes are kept only in part.
+    fleet is a minute in which nobody reported. Old days that are kept only in part, as around
+    incidents, are not looked at.
 
     Args:
         connection: reads the files.
@@ -39,7 +44,11 @@ def gaps(connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contra
     """
     reported = _reported(connection, layout, contract)
     fleet = np.unique(np.concatenate(list(reported.values())))
-    steps = _steps(layout, fleet)
+    first, after = _instant(fleet[0]), _instant(fleet[-1] + 1)
+    steps = {
+        service: int(step / timedelta(minutes=1))
+        for service, step in layout.steps(contract.table, first, after).items()
+    }
     finest = min(steps.get(service, 1) for service in reported)
     return [*_of_services(reported, fleet, steps), *_of_fleet(fleet, finest)]
 
@@ -47,17 +56,21 @@ def gaps(connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contra
 def _reported(
     connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contract
 ) -> dict[str, Minutes]:
-    """Return the minutes that each service has a row for."""
+    """Return the minutes that each service has a row for, from the first whole day on."""
+    days = [_of_day(connection, layout, contract, day) for day in layout.days(contract.table)]
+    sizes = [sum(len(minutes) for minutes in day.values()) for day in days]
+    whole = _WHOLE_SHARE * float(np.median(sizes[-_RECENT_DAYS:]))
+    first = next(place for place, size in enumerate(sizes) if size >= whole)
     parts: dict[str, list[Minutes]] = {}
-    for day in layout.days(contract.table):
-        for service, minutes in _of_day(connection, layout, contract, day):
+    for day in days[first:]:
+        for service, minutes in day.items():
             parts.setdefault(service, []).append(minutes)
     return {service: np.concatenate(found) for service, found in parts.items()}
 
 
 def _of_day(
     connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contract, day: date
-) -> list[tuple[str, Minutes]]:
+) -> dict[str, Minutes]:
     files = sorted(layout.partition(contract.table, day).glob("part-*.parquet"))
     minute = f"epoch_us({quoted(contract.partition or 'minute')}) // 60000000"
     found = connection.sql(
@@ -65,16 +78,7 @@ def _of_day(
         f"FROM ({stored(contract, files)})) ORDER BY service, minute"
     ).pl()
     parts = found.partition_by("service", maintain_order=True)
-    return [(part["service"][0], part["minute"].to_numpy().astype(np.int64)) for part in parts]
-
-
-def _steps(layout: Layout, fleet: Minutes) -> dict[str, int]:
-    """Return the services whose source covers more than a minute, in whole minutes."""
-    first, last = _instant(fleet[0]), _instant(fleet[-1] + 1)
-    return {
-        service: int(step / timedelta(minutes=1))
-        for service, step in layout.steps(first, last).items()
-    }
+    return {part["service"][0]: part["minute"].to_numpy().astype(np.int64) for part in parts}
 
 
 def _instant(minute: int) -> datetime:
@@ -110,7 +114,7 @@ def _of_fleet(fleet: Minutes, step: int) -> list[Gap]:
     if not len(absent):
         return []
     start, end = _longest_run(absent)
-    says = "no service reported: telemetry was lost, or old minutes are kept only in part"
+    says = "no service reported"
     example = _stretch("nobody", start * step, end * step)
     return [Gap("no gaps in the fleet", len(absent) * step, says, example)]
 

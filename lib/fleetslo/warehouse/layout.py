@@ -75,7 +75,7 @@ class Layout:
         """What the folder remembers.
 
         ``format``; ``contracts``, the version of each table; ``loads``, the files that were
-        loaded; ``steps``, the services whose source is coarser than its table; ``rolled``, what
+        loaded; ``steps``, by table the services whose source is coarser; ``rolled``, what
         the rollups note for themselves.
 
         Raises:
@@ -138,13 +138,13 @@ class Layout:
         parts = [path.stat() for path in sorted(self.partition(table, day).glob("part-*.parquet"))]
         return ",".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in parts) or None
 
-    def steps(self, start: datetime, end: datetime) -> dict[str, timedelta]:
-        """Return the services whose source reports less than once a minute in ``[start, end)``.
+    def steps(self, table: str, start: datetime, end: datetime) -> dict[str, timedelta]:
+        """Return the services whose rows of a table cover more than its grain in ``[start, end)``.
 
         Such a source covers every minute of a step with one row at its first minute.
         """
         found: dict[str, timedelta] = {}
-        for service, stretches in self.meta["steps"].items():
+        for service, stretches in self.meta["steps"].get(table, {}).items():
             for first, last, step_s in stretches:
                 if datetime.fromisoformat(first) < end and datetime.fromisoformat(last) > start:
                     step = timedelta(seconds=step_s)

@@ -281,7 +281,9 @@ def _memory(
         for key, files in fresh.items()
     ]
     versions = meta["contracts"] | {job.contract.table: job.contract.version}
-    steps = _steps(connection, job, meta["steps"])
+    table, steps = job.contract.table, dict(meta["steps"])
+    if job.step is not None and job.step != job.contract.step:
+        steps[table] = _steps(connection, job, steps.get(table, {}))
     return {"loads": loads, "contracts": versions, "steps": steps}
 
 
@@ -295,8 +297,6 @@ def _steps(
 ) -> dict[str, Any]:
     """Return the stretches in which each service's source is coarser than the table."""
     steps = {service: list(stretches) for service, stretches in known.items()}
-    if job.step is None or job.step == job.contract.step:
-        return steps
     time, step_s = quoted(job.contract.partition or ""), _seconds(job.step)
     rows = answer(
         connection,

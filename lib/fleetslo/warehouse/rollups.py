@@ -243,12 +243,12 @@ def _counted(
 ) -> pl.DataFrame:
     """Return the rows of a day that the wanted measures count, in the columns of the contract."""
     stretch = _stretch(day)
-    steps = warehouse.layout.steps(stretch["start"], stretch["end"])
     names = list(contract("slo_minutes").schema)
     parts = [pl.DataFrame(schema=contract("slo_minutes").schema)]
     for selector, triples in wanted:
         of = pl.DataFrame(triples, schema=slo_minutes.TRIPLE, orient="row").unique()
         asked = set(of["service"])
+        steps = warehouse.layout.steps(selector.source, stretch["start"], stretch["end"])
         by_step: dict[int, dict[str, int]] = {}
         for name, rows in services.get(selector.source, {}).items():
             if name in asked:

@@ -203,10 +203,21 @@ class TestGaps:
         assert (gap.name, gap.missing) == ("no gaps in the fleet", 1437)
         assert gap.example == "nobody from 2026-10-31T12:03Z to 2026-11-01T12:00Z"
 
+    def test_old_days_that_are_kept_in_part_are_not_looked_at(self, warehouse):
+        old = NOON - timedelta(days=3)
+        put(warehouse, requests(*minutes(5, start=old)), day=old.date())
+        put(warehouse, requests(*minutes(20), *minutes(20, service="b")))
+        # the old day has 5 minutes; half of the median of (5, 40) is 11.25
+        assert self.found(warehouse) == []
+
     def test_a_coarser_source_covers_its_step(self, warehouse):
         every5 = [request_row(NOON + timedelta(minutes=5 * n), service="slow") for n in (0, 1, 3)]
         warehouse.layout.update_meta(
-            {"steps": {"slow": [["2026-10-31T12:00:00Z", "2026-10-31T12:20:00Z", 300]]}}
+            {
+                "steps": {
+                    "requests": {"slow": [["2026-10-31T12:00:00Z", "2026-10-31T12:20:00Z", 300]]}
+                }
+            }
         )
         put(warehouse, requests(*every5, *minutes(20)))
         assert [(gap.missing, gap.example) for gap in self.found(warehouse)] == [

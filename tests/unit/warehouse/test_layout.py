@@ -123,14 +123,15 @@ def test_steps_are_those_of_the_period(layout):
         ["2026-10-01T00:00:00Z", "2026-10-02T00:00:00Z", 300],
         ["2026-10-03T00:00:00Z", "2026-10-04T00:00:00Z", 60],
     ]
-    layout.update_meta({"steps": {"shop": stretches}})
+    layout.update_meta({"steps": {"requests": {"shop": stretches}}})
 
     def steps(first, last):
         return layout.steps(
-            datetime(2026, 10, first, tzinfo=UTC), datetime(2026, 10, last, tzinfo=UTC)
+            "requests", datetime(2026, 10, first, tzinfo=UTC), datetime(2026, 10, last, tzinfo=UTC)
         )
 
     assert steps(1, 2) == {"shop": timedelta(minutes=5)}
     assert steps(2, 3) == {}
     assert steps(3, 5) == {"shop": timedelta(minutes=1)}
     assert steps(1, 5) == {"shop": timedelta(minutes=5)}
+    assert layout.steps("sli_events", NOON - timedelta(days=60), NOON) == {}

@@ -426,14 +426,14 @@ class TestSteps:
         warehouse.load("requests", [file], step=timedelta(minutes=5))
         # the last row begins at 12:10 and covers five minutes
         assert warehouse.layout.meta["steps"] == {
-            "checkout": [["2026-10-31T12:00:00Z", "2026-10-31T12:15:00Z", 300]]
+            "requests": {"checkout": [["2026-10-31T12:00:00Z", "2026-10-31T12:15:00Z", 300]]}
         }
-        assert warehouse.layout.steps(NOON, NOON + timedelta(hours=1)) == {
+        assert warehouse.layout.steps("requests", NOON, NOON + timedelta(hours=1)) == {
             "checkout": timedelta(minutes=5)
         }
         warehouse.load("requests", [file])
         warehouse.load("requests", [file], step=timedelta(minutes=5))
-        assert len(warehouse.layout.meta["steps"]["checkout"]) == 1
+        assert len(warehouse.layout.meta["steps"]["requests"]["checkout"]) == 1
 
     @pytest.mark.parametrize(
         ("table", "step_s", "says"),
@@ -509,7 +509,7 @@ class TestSources:
             (NOON, "a", 5),
             (NOON + timedelta(minutes=5), "a", 6),
         ]
-        assert warehouse.layout.steps(NOON, NOON + timedelta(minutes=1)) == {
+        assert warehouse.layout.steps("requests", NOON, NOON + timedelta(minutes=1)) == {
             "a": timedelta(minutes=5)
         }
 
