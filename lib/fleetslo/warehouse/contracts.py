@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import polars as pl
-import sqlglot
 import yaml
 
 from fleetslo import resources
 from fleetslo.errors import ContractError, UnknownTable, nearest
+from fleetslo.warehouse.dialect import to_duckdb
 from fleetslo.warehouse.types import Type
 
 Severity = Literal["fail", "warn"]
@@ -80,7 +80,7 @@ def _expression(text: str, dialect: str) -> str:
     calls = {f"{name}__{column}": (name, column) for name, column in _CALL.findall(text)}
     sql = _CALL.sub(r"\1__\2", text)
     if dialect != "bigquery":
-        sql = sqlglot.transpile(sql, read="bigquery", write=dialect)[0]
+        sql = to_duckdb(f"SELECT {sql}", {}, {}).removeprefix("SELECT ")
     for mark, (name, column) in calls.items():
         if name not in _FUNCTIONS:
             raise ContractError(
