@@ -65,8 +65,8 @@ class RollupReport:
             for table, days in self.days.items()
         ]
         unfilled = [
-            f"{objective}: new or changed, and the minutes of {len(days):,} days are gone "
-            f"({days[0].isoformat()} to {days[-1].isoformat()}); it is judged without them"
+            f"{objective}: new or changed, and minutes to fill it in from are gone: "
+            f"{len(days):,} day{'' if len(days) == 1 else 's'} from {days[0]} to {days[-1]}"
             for objective, days in self.unfilled.items()
         ]
         return written + unfilled

@@ -11,12 +11,15 @@ at a time, so that a large fleet fits in memory.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 import polars as pl
 
+from fleetslo.errors import DataFileError
 from fleetslo.warehouse import slo_minutes, sums
 from fleetslo.warehouse.base import Progress, RollupReport
 from fleetslo.warehouse.contracts import contract
@@ -125,20 +128,34 @@ def _stretch(day: date) -> dict[str, datetime]:
 
 def _stored(layout: Layout, table: str, day: date) -> pl.DataFrame:
     """Return the rows of a day as they stand; none with the right columns if there are none."""
-    files = sorted(layout.partition(table, day).glob("part-*.parquet"))
     schema = contract(table).schema
-    if not files:
-        return pl.DataFrame(schema=schema)
-    return pl.read_parquet(files, columns=list(schema), hive_partitioning=False)
+    parts = [pl.DataFrame(schema=schema)]
+    for file in sorted(layout.partition(table, day).glob("part-*.parquet")):
+        with _reading(file):
+            parts.append(pl.read_parquet(file, columns=list(schema), hive_partitioning=False))
+    return pl.concat(parts)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        first = str(error).partition("\n")[0]
+        raise DataFileError(
+            f"{file}: cut short or damaged ({first}); fetch it again from its source"
+        ) from error
 
 
 def _rows_by_service(layout: Layout, table: str, day: date) -> dict[str, int]:
-    files = sorted(layout.partition(table, day).glob("part-*.parquet"))
-    if not files:
-        return {}
-    scanned = pl.scan_parquet(files, hive_partitioning=False)
-    counted = scanned.group_by("service").len().collect().sort("service")
-    return dict(counted.iter_rows())
+    counted: dict[str, int] = {}
+    for file in sorted(layout.partition(table, day).glob("part-*.parquet")):
+        with _reading(file):
+            scanned = pl.scan_parquet(file, hive_partitioning=False).group_by("service").len()
+            services = scanned.collect(engine="streaming")
+        for service, rows in services.iter_rows():
+            counted[service] = counted.get(service, 0) + rows
+    return dict(sorted(counted.items()))
 
 
 def _chunks(services: dict[str, int], most: int) -> Iterator[list[str]]:
