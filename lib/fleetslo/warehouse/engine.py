@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 
@@ -44,13 +46,16 @@ def connected(spill: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Hold a connection to an empty database in memory, in UTC.
 
     Args:
-        spill: the folder for what does not fit in memory; None means that nothing may spill.
+        spill: the folder for what does not fit in memory; None means one among the system's
+            temporary files. DuckDB makes it when it is needed and takes it away.
     """
+    if spill is None:
+        spill = Path(gettempdir()) / f"fleetslo-{uuid4().hex[:12]}"
     connection = duckdb.connect(
         ":memory:",
         config={
             "memory_limit": MEMORY_LIMIT,
-            "temp_directory": str(spill) if spill else "",
+            "temp_directory": str(spill),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         },
