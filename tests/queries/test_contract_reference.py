@@ -8,8 +8,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from fleetslo.warehouse.contracts import Check, Column, Contract, read_contracts
+from fleetslo.warehouse.contracts import Column, Contract, read_contracts
 from fleetslo.warehouse.queries import Query
+from fleetslo.warehouse.rules import Check
 from fleetslo.warehouse.types import Type
 
 pytest.importorskip("zetasql", reason="the reference implementation is not installed")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fleetslo.errors import SettingsError
-from fleetslo.warehouse.contracts import Severity
+from fleetslo.warehouse.rules import Severity
 
 if TYPE_CHECKING:
     import polars as pl

@@ -13,7 +13,7 @@ import duckdb
 
 from fleetslo.errors import DataFileError
 from fleetslo.warehouse.base import Finding
-from fleetslo.warehouse.contracts import Check, Contract
+from fleetslo.warehouse.contracts import Contract
 from fleetslo.warehouse.describe import span
 from fleetslo.warehouse.engine import (
     answer,
@@ -27,6 +27,7 @@ from fleetslo.warehouse.engine import (
 )
 from fleetslo.warehouse.gaps import gaps
 from fleetslo.warehouse.layout import Layout
+from fleetslo.warehouse.rules import Check
 
 
 def check(layout: Layout, contracts: Mapping[str, Contract], as_of: datetime) -> list[Finding]:

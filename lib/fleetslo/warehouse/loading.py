@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,12 @@ from fleetslo.warehouse.engine import (
     connected,
     explained,
     listed,
-    literal,
     quoted,
     refuse_damaged,
-    same_grain,
-    stored,
-    write_parquet,
 )
-from fleetslo.warehouse.journal import Staging, staged
+from fleetslo.warehouse.journal import staged
 from fleetslo.warehouse.layout import Layout
+from fleetslo.warehouse.merging import Merge
 from fleetslo.warehouse.reading import Opened, kind_of, opened
 from fleetslo.warehouse.sources import Source
 from fleetslo.warehouse.staging import make_table, refuse_duplicates, refuse_faults, stage
@@ -81,7 +78,7 @@ def job(
     if step is None and source is not None:
         step = source.step
     _check_step(contract, step)
-    return Job(contract, tuple(dict.fromkeys(files)), step, source, parameters)
+    return Job(contract, tuple(dict.fromkeys(map(Path, files))), step, source, parameters)
 
 
 def _digest(file: Path) -> str:
@@ -109,7 +106,7 @@ def load(layout: Layout, job: Job, progress: Progress | None = None) -> LoadRepo
             names = _stage_files(connection, job, list(fresh.values()), show)
             refuse_faults(connection, job.contract, names)
             refuse_duplicates(connection, job.contract, names)
-            merge = _Merge(layout, staging, connection, job.contract)
+            merge = Merge(layout, staging, connection, job.contract)
             merge.run(show)
             rows = answer(connection, "SELECT count(*) FROM staged")[0][0]
             staging.commit(_memory(layout, connection, job, fresh, merge))
@@ -173,93 +170,12 @@ def _mapped(connection: duckdb.DuckDBPyConnection, source: Source) -> Opened:
     return Opened(f"source {source.name}", "mapped", select, types)
 
 
-class _Merge:
-    """The rows of ``staged`` laid over those that are stored, day by day, into a staging folder."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        staging: Staging,
-        connection: duckdb.DuckDBPyConnection,
-        contract: Contract,
-    ) -> None:
-        self.layout = layout
-        self.staging = staging
-        self.connection = connection
-        self.contract = contract
-        self.replaced = 0
-        self.staged_days: list[date | None] = []
-
-    def _count(self, select: str) -> int:
-        return int(answer(self.connection, select)[0][0])
-
-    def _day_of(self, row: str) -> str:
-        return f"CAST({row}.{quoted(self.contract.partition or '')} AS DATE)"
-
-    def run(self, show: Progress) -> None:
-        """Write every partition that changes."""
-        contract = self.contract
-        if contract.partition is None:
-            self.staged_days = [None]
-        else:
-            select = f"SELECT DISTINCT {self._day_of('s')} AS day FROM staged AS s ORDER BY day"
-            self.staged_days = [row[0] for row in answer(self.connection, select)]
-        days = [*self.staged_days, *self._days_left()]
-        for done, day in enumerate(days):
-            show(f"writing {contract.table}", done, len(days))
-            self._write(day)
-        show(f"writing {contract.table}", len(days), len(days))
-
-    def _days_left(self) -> list[date]:
-        """Return the other days that hold a row of a grain that is loaded again.
-
-        Where the grain holds the time, a row cannot move to another day; an incident whose start
-        is corrected can.
-        """
-        contract = self.contract
-        if contract.partition is None or contract.partition in contract.grain:
-            return []
-        files = self.layout.files(contract.table)
-        if not files:
-            return []
-        rows = answer(
-            self.connection,
-            f"SELECT DISTINCT {self._day_of('e')} FROM ({stored(contract, files)}) AS e "
-            f"WHERE EXISTS (SELECT 1 FROM staged AS s WHERE {same_grain(contract, 's', 'e')})",
-        )
-        return sorted({row[0] for row in rows} - set(self.staged_days))
-
-    def _write(self, day: date | None) -> None:
-        contract = self.contract
-        names = listed(contract.by_name)
-        files = sorted(self.layout.partition(contract.table, day).glob("part-*.parquet"))
-        fresh = f"SELECT {names} FROM staged AS s"
-        if day is not None:
-            fresh += f" WHERE {self._day_of('s')} = DATE {literal(day.isoformat())}"
-        # Where the grain holds the time, only rows of this day can have the grain of its rows.
-        again = fresh if contract.partition in contract.grain else f"SELECT {names} FROM staged"
-        kept = (
-            f"SELECT {names} FROM ({stored(contract, files)}) AS e WHERE NOT EXISTS "
-            f"(SELECT 1 FROM ({again}) AS s WHERE {same_grain(contract, 's', 'e')})"
-        )
-        target = self.staging.replace(contract.table, day)
-        select = f"{kept} UNION ALL {fresh}" if files else fresh
-        with explained(f"load {contract.table}"):
-            before = self._count(f"SELECT count(*) FROM ({stored(contract, files)})")
-            write_parquet(self.connection, f"{select} ORDER BY {listed(contract.order)}", target)
-            after = self._count(f"SELECT count(*) FROM read_parquet({literal(target)})")
-            added = self._count(f"SELECT count(*) FROM ({fresh})")
-        self.replaced += before + added - after
-        if after == 0:
-            self.staging.drop(contract.table, day)
-
-
 def _memory(
     layout: Layout,
     connection: duckdb.DuckDBPyConnection,
     job: Job,
     fresh: Mapping[str, tuple[Path, ...]],
-    merge: _Merge,
+    merge: Merge,
 ) -> dict[str, Any]:
     """Return what the folder remembers of a load, beside what it remembers already."""
     meta = layout.meta

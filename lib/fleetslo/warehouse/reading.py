@@ -20,6 +20,8 @@ _KINDS = {
     ".ndjson.gz": "ndjson",
     ".jsonl": "ndjson",
     ".jsonl.gz": "ndjson",
+    ".json": "ndjson",
+    ".json.gz": "ndjson",
 }
 
 # What is wrong with a row travels through SQL as one text: column, value and why, with a MARK

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import duckdb
 
 from fleetslo.errors import ContractError, nearest
-from fleetslo.warehouse.contracts import Check, Contract
+from fleetslo.warehouse.contracts import Contract
 from fleetslo.warehouse.conversions import converted, raw_name
 from fleetslo.warehouse.engine import answer, explained, listed, literal, quoted
 from fleetslo.warehouse.reading import MARK, NULL, Opened, fault
+from fleetslo.warehouse.rules import Check
 
 # How many refused rows are named; the rest are counted.
 NAMED = 10

@@ -7,11 +7,11 @@ from stored_rows import NOON, request_row, requests
 
 from fleetslo.errors import ContractError, UnknownTable
 from fleetslo.warehouse.contracts import (
-    Check,
     contract,
     read_contract,
     read_contracts,
 )
+from fleetslo.warehouse.rules import Check
 
 # DATA.md: nine tables that are filled, six that rollup derives.
 FILLED = {

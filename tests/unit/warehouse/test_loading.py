@@ -50,7 +50,7 @@ ROWS = [*minutes(3), *minutes(2, start=datetime(2026, 11, 1, tzinfo=UTC), servic
 
 
 class TestKinds:
-    @pytest.mark.parametrize("kind", ["parquet", "csv", "csv.gz", "ndjson", "jsonl.gz"])
+    @pytest.mark.parametrize("kind", ["parquet", "csv", "csv.gz", "ndjson", "jsonl.gz", "json"])
     def test_every_kind_of_file_stores_the_same_rows(self, warehouse, tmp_path, kind):
         write = {"p": lambda f: parquet(f, requests(*ROWS)), "c": lambda f: csv(f, ROWS)}
         file = tmp_path / f"rows.{kind.removesuffix('.gz')}"
