@@ -226,7 +226,8 @@ def _service(
             fair = 0.7 * by_name[upstream].rpm / len(callers[upstream]) / part.rpm
             calls = min(calls, max(fair, 0.02))
         edges.append(Edge(upstream, calls, float(random.uniform(0.25, 0.8))))
-    sampled = part.name == "ads-decision" or (part not in CAST and random.random() < 0.04)
+    is_extra = part not in CAST and part.name != STRAY.name
+    sampled = part.name == "ads-decision" or (is_extra and random.random() < 0.04)
     return Service(
         part=part,
         regions=tuple(

@@ -85,10 +85,12 @@ class ErrorCounts:
     def mistakes(
         self, counts: Ints, kinds: Kinds, factor: Floats, random: np.random.Generator
     ) -> None:
-        """Add mistakes of callers among requests that were no faults."""
+        """Add mistakes of callers among requests that were no faults, to half of them at most."""
+        left = (counts + 1) // 2
         for kind, rate in zip(kinds.mistakes, kinds.mistake_rates, strict=True):
-            drawn = random.poisson(counts * (rate * factor))
-            self.single(np.minimum(drawn, counts // 4), int(kind))
+            drawn = np.minimum(random.poisson(counts * (rate * factor)), left)
+            left = left - drawn
+            self.single(drawn, int(kind))
 
     def single(self, counts: Ints, kind: int) -> None:
         """Add counts of one kind, one per row of the series."""

@@ -40,7 +40,7 @@ class Part:
 # fmt: off
 CAST = (
     Part("checkout", "Payments", "payments", 1, "java", STOCKHOLM,
-         145, "purchase", "eu", 4.5, 0.44, 0.55, 34,
+         145, "purchase", "eu", 4.5, 0.50, 0.55, 34,
          ("GET /v1/cart", "POST /v1/orders", "POST /v1/cart/items", "GET /v1/orders/{id}"),
          ("payments-gateway", "user-profile", "token-issuer")),
     Part("payments-gateway", "Payments", "payments", 1, "java", STOCKHOLM,

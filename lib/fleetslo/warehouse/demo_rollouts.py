@@ -251,7 +251,7 @@ class _Planner:
             version=bad.version,
             endpoints=(endpoint,) if endpoint else (),
             error_rate=min(0.75, harm.errors * allowed * WINDOW / exposure),
-            slow=min(0.6, harm.slow * 0.01 * WINDOW / exposure),
+            slow=min(0.35, harm.slow * 0.01 * WINDOW / exposure),
             shift=0.0 if harm.kind == "errors" else 3.0 if leak else 6.0,
             faults=_harm_faults(harm, self.service, self.random),
         )

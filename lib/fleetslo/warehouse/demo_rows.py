@@ -127,18 +127,17 @@ class Rows:
 
     @classmethod
     def joined(cls, several: list["Rows"]) -> "Rows":
-        """Return the rows of several as one; all must have the same columns."""
+        """Return the rows of several as one, and use the several up; all have the same columns."""
         first = several[0]
         if len(several) == 1:
             return first
-        columns = {
-            name: np.concatenate([rows.columns[name] for rows in several]) for name in first.columns
-        }
-        histograms = (
-            Histograms.joined([rows.histograms for rows in several])
-            if first.histogram
-            else first.histograms
-        )
+        columns, histograms = dict[str, Ints | Floats | Bools](), first.histograms
+        if first.histogram:
+            histograms = Histograms.joined([rows.histograms for rows in several])
+        for rows in several:
+            rows.histograms = Histograms.empty()
+        for name in list(first.columns):
+            columns[name] = np.concatenate([rows.columns.pop(name) for rows in several])
         return cls(columns, first.words, first.histogram, histograms)
 
     def take(self, chosen: Ints) -> "Rows":

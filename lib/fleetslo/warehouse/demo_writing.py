@@ -12,7 +12,7 @@ import polars as pl
 from fleetslo.warehouse.contracts import Contract, contract
 from fleetslo.warehouse.demo_calls import add_calls
 from fleetslo.warehouse.demo_catalogue import Service, service_sli
-from fleetslo.warehouse.demo_clock import DAY, END, LENGTH, day_of, moment, times
+from fleetslo.warehouse.demo_clock import DAY, END, LENGTH, Ints, day_of, moment, times
 from fleetslo.warehouse.demo_events import Incident
 from fleetslo.warehouse.demo_pages import Page
 from fleetslo.warehouse.demo_plan import Plan
@@ -68,6 +68,7 @@ def write_services(
     layout, words = Layout(folder), Words()
     tables: dict[str, list[Rows]] = {}
     planted: list[Planted] = []
+    tallied: list[tuple[str, Tallies]] = []
     for service in services:
         maker = ServiceMaker(service, plan, measures, words)
         maker.make()
@@ -77,33 +78,27 @@ def write_services(
             maker.made.add("sli_events", sli_rows(maker, *sli))
         for table, rows in maker.made.rows.items():
             tables.setdefault(table, []).append(Rows.joined(rows))
-        tables.setdefault("slo_minutes", []).extend(_tally_rows(service.name, maker.tallies, words))
+        tallied.append((service.name, maker.tallies))
         planted.extend(maker.made.planted)
         tell(service.name)
     texts = pl.Series("text", words.texts, dtype=pl.String)
     written = 0
     for table in sorted(tables):
-        if not (several := tables.pop(table)):
-            continue
-        joined = Rows.joined(several)
-        several.clear()
+        joined = Rows.joined(tables.pop(table))
         written += _write_days(layout, contract(table), joined, texts, part)
+    written += _write_tallies(layout, tallied, part)
     write_planted(folder, part, planted)
     return written
 
 
 def write_planted(folder: Path, part: int, planted: list[Planted]) -> None:
     """Write how many bad requests each cause added to each service and minute."""
-    lengths = [len(one.minutes) for one in planted]
+    rows = np.repeat(np.arange(len(planted)), [len(one.minutes) for one in planted])
     none = np.zeros(0, np.int64)
     frame = pl.DataFrame(
         {
-            "cause": pl.Series([one.effect.cause for one in planted], dtype=pl.String).gather(
-                np.repeat(np.arange(len(planted)), lengths)
-            ),
-            "service": pl.Series([one.effect.service for one in planted], dtype=pl.String).gather(
-                np.repeat(np.arange(len(planted)), lengths)
-            ),
+            "cause": _texts([one.effect.cause for one in planted])[rows],
+            "service": _texts([one.effect.service for one in planted])[rows],
             "minute": times(np.concatenate([none, *(one.minutes for one in planted)])),
             "extra_error_count": np.concatenate([none, *(one.faults for one in planted)]),
             "extra_slow_count": np.concatenate([none / 1.0, *(one.slow for one in planted)]),
@@ -132,25 +127,47 @@ def _write_days(layout: Layout, of: Contract, rows: Rows, texts: pl.Series, part
     return written
 
 
-def _tally_rows(service: str, tallies: Tallies, words: Words) -> list[Rows]:
-    """Return the rows of ``slo_minutes`` of one service: one per objective and covered minute."""
-    found = np.flatnonzero(tallies.covered)
-    minutes = tallies.minutes[found].astype(np.int32)
-    return [
-        Rows(
-            {
-                "time": minutes,
-                "service": words.same(service, len(found)),
-                "objective": words.same(tally.measure.objective, len(found)),
-                "definition": words.same(tally.measure.definition, len(found)),
-                "good_count": tally.good[found],
-                "valid_count": tally.valid[found],
-                "uncertain_count": tally.uncertain[found],
-            },
-            ("service", "objective", "definition"),
-        )
-        for tally in tallies.tallies
+def _write_tallies(layout: Layout, tallied: list[tuple[str, Tallies]], part: int) -> int:
+    """Write ``slo_minutes`` day by day, for they are the most rows by far."""
+    of, written = contract("slo_minutes"), 0
+    ordered = [
+        (service, tallies, tally)
+        for service, tallies in sorted(tallied, key=lambda pair: pair[0])
+        for tally in sorted(tallies.tallies, key=lambda it: it.measure.objective)
     ]
+    for begin in range(0, LENGTH, DAY):
+        found = [_covered(tallies, begin) for _, tallies, _ in ordered]
+        rows = np.repeat(np.arange(len(found)), [len(places) for places in found])
+        if not len(rows):
+            continue
+        counts = {
+            name: np.concatenate(
+                [getattr(it[2], name)[places] for it, places in zip(ordered, found, strict=True)]
+            ).astype(np.int64)
+            for name in ("good", "valid", "uncertain")
+        }
+        minutes = [it[1].minutes[places] for it, places in zip(ordered, found, strict=True)]
+        frame = pl.DataFrame(
+            {
+                "minute": times(np.concatenate(minutes)),
+                "service": _texts([service for service, _, _ in ordered])[rows],
+                "objective": _texts([it.measure.objective for _, _, it in ordered])[rows],
+                "definition": _texts([it.measure.definition for _, _, it in ordered])[rows],
+                **{f"{name}_count": values for name, values in counts.items()},
+            }
+        )
+        written += write_part(layout, of, day_of(begin), part, frame)
+    return written
+
+
+def _covered(tallies: Tallies, begin: int) -> Ints:
+    first, last = np.searchsorted(tallies.minutes, [begin, begin + DAY])
+    places: Ints = first + np.flatnonzero(tallies.covered[first:last])
+    return places
+
+
+def _texts(texts: list[str]) -> pl.Series:
+    return pl.Series("text", texts, dtype=pl.String)
 
 
 def write_events(layout: Layout, plan: Plan) -> int:
