@@ -1,6 +1,7 @@
 """Each source mapping asked on DuckDB and on Google's own implementation of GoogleSQL."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from fleetslo.warehouse.contracts import contract
 from fleetslo.warehouse.sources import Source, read_source
 from fleetslo.warehouse.types import Type
+
+# The reference implementation, compiled once for all tests, is the queries' own.
+sys.path.append(str(Path(__file__).parents[1]))
 
 Row = dict[str, Any]
 Ask = Callable[..., list[Row]]
@@ -83,6 +87,9 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
     """Return a function (source, rows, **parameters) -> rows of the table, sorted by grain."""
     if request.param == "googlesql":
         pytest.importorskip("zetasql", reason="zetasql is not installed")
+        from reference_engine import Reference
+
+        Reference({}, Path(request.config.cache.mkdir("zetasql")))
     run = {"duckdb": _on_duckdb, "googlesql": _on_googlesql}[request.param]
 
     def asked(name: str, rows: list[Row], **values: Any) -> list[Row]:

@@ -1,6 +1,8 @@
 """PetShop's metrics as requests: exact counts, honest errors, a histogram that gives them back."""
 
+import math
 from datetime import UTC, datetime
+from statistics import NormalDist
 
 import polars as pl
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleetslo.errors import WarehouseError
-from fleetslo.reliability.latency import bucket_of, quantile
+from fleetslo.reliability.latency import bucket_of, quantile, spread_percentiles
 from fleetslo.warehouse.sources import read_source
 
 NOON = datetime(2023, 8, 22, 12, tzinfo=UTC)
@@ -209,3 +211,32 @@ def test_every_percentile_comes_back_to_one_bucket(tmp_path, given_rows):
             if row["requests"] * (1 - q) >= 1 - 1e-9:
                 ratio = quantile(buckets, amounts, q) / row[column]
                 assert 2 ** (-1 / 16) * (1 - 1e-9) <= ratio <= 2 ** (1 / 16) * (1 + 1e-9)
+
+
+def test_the_library_spreads_percentiles_to_the_same_buckets(tmp_path):
+    """``reliability.latency.spread_percentiles`` puts the same request into the same bucket.
+
+    In between the two differ by their curve: the normal score there, the log-odds here, since SQL
+    has no normal distribution. Nothing is known in between; a bucket apart is what that means.
+    """
+    # Log-normal, median 100 ms and sigma 0.7: the quantile q is 0.1 × exp(0.7 × z(q)).
+    knots = {q: 0.1 * math.exp(0.7 * NormalDist().inv_cdf(q)) for q in KNOTS}
+    sizes = [2, 10, 20, 57, 100, 101, 999, 5000]
+    rows = [metrics(f"{n:05}", n, 100.0, *knots.values()) for n in sizes]
+    source = read_source("petshop/requests")
+    found = source.rows([written(rows, tmp_path)], WHOLE).sort("service")
+    for n, answer in zip(sizes, found.iter_rows(named=True), strict=True):
+        mine = [[bucket[key] for bucket in answer["latency"]] for key in ("bucket", "count")]
+        slowest = knots[0.99] * math.sqrt(knots[0.99] / knots[0.95])
+        theirs = spread_percentiles(n, knots | {1: slowest})
+        for q, seconds in knots.items():
+            if n * (1 - q) >= 1 - 1e-9:
+                rank, bucket = math.ceil(n * q - 1e-9), bucket_of(seconds)
+                for buckets, amounts in (mine, theirs):
+                    pairs = list(zip(buckets, amounts, strict=True))
+                    assert sum(count for at, count in pairs if at < bucket) < rank
+                    assert sum(count for at, count in pairs if at <= bucket) >= rank
+        if n >= 999:
+            for q in (0.6, 0.7, 0.8, 0.925, 0.97):
+                ratio = quantile(*mine, q) / quantile(*theirs, q)
+                assert abs(math.log2(ratio)) <= 1 / 16
