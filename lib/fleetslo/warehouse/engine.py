@@ -23,6 +23,7 @@ _CSV_LINE = re.compile(
     r"CSV Error on Line: (\d+)\s+Original Line: (.*)\s+"
     r"Expected Number of Columns: (\d+) Found: (\d+)"
 )
+_KIND = re.compile(r"^[A-Z][A-Za-z ]* Error: ")
 _DISK = re.compile(r"(?i)no space left|disk quota|permission denied|read-only file system")
 
 
@@ -100,7 +101,7 @@ def explained(what: str, file: str | Path | None = None) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         text = str(error)
-        first = text.partition("\n")[0]
+        first = _KIND.sub("", text.partition("\n")[0])
         if _DISK.search(text):
             raise OutputError(f"{what}: cannot write: {first}") from error
         if line := _CSV_LINE.search(text):
@@ -150,7 +151,7 @@ def _read_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         rows = f"read_parquet({literal(path)}, hive_partitioning = false) AS rows"
         answer(connection, f"SELECT max(hash(rows)) FROM {rows}")
     except duckdb.Error as error:
-        first = str(error).partition("\n")[0]
+        first = _KIND.sub("", str(error).partition("\n")[0])
         raise DataFileError(
             f"{path}: cut short or damaged ({first}); fetch it again from its source"
         ) from error

@@ -110,7 +110,7 @@ def load(layout: Layout, job: Job, progress: Progress | None = None) -> LoadRepo
             merge.run(show)
             rows = answer(connection, "SELECT count(*) FROM staged")[0][0]
             staging.commit(_memory(layout, connection, job, fresh, merge))
-    return LoadReport(rows, len(merge.staged_days), merge.replaced, again)
+    return LoadReport(rows, len(merge.sizes), merge.replaced, again)
 
 
 def _counts(entry: Mapping[str, Any], job: Job) -> bool:
@@ -179,7 +179,7 @@ def _memory(
 ) -> dict[str, Any]:
     """Return what the folder remembers of a load, beside what it remembers already."""
     meta = layout.meta
-    days = [day.isoformat() for day in merge.staged_days if day is not None]
+    days = [day.isoformat() for day in merge.sizes if day is not None]
     loads = [dict(entry) for entry in meta["loads"]]
     if merge.replaced:
         for entry in loads:

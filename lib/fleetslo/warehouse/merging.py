@@ -1,6 +1,6 @@
 """New rows laid over stored ones: rows of the same grain are replaced, all others are kept."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 
@@ -35,7 +35,7 @@ class Merge:
         self.connection = connection
         self.contract = contract
         self.replaced = 0
-        self.staged_days: list[date | None] = []
+        self.sizes: dict[date | None, int] = {}
 
     def _count(self, select: str) -> int:
         return int(answer(self.connection, select)[0][0])
@@ -47,11 +47,11 @@ class Merge:
         """Write every partition that changes."""
         contract = self.contract
         if contract.partition is None:
-            self.staged_days = [None]
+            self.sizes = {None: self._count("SELECT count(*) FROM staged")}
         else:
-            select = f"SELECT DISTINCT {self._day_of('s')} AS day FROM staged AS s ORDER BY day"
-            self.staged_days = [row[0] for row in answer(self.connection, select)]
-        days = [*self.staged_days, *self._days_left()]
+            select = f"SELECT {self._day_of('s')} AS day, count(*) FROM staged AS s GROUP BY day"
+            self.sizes = dict(sorted(answer(self.connection, select)))
+        days = [*self.sizes, *self._days_left()]
         for done, day in enumerate(days):
             show(f"writing {contract.table}", done, len(days))
             self._write(day)
@@ -74,7 +74,7 @@ class Merge:
             f"SELECT DISTINCT {self._day_of('e')} FROM ({stored(contract, files)}) AS e "
             f"WHERE EXISTS (SELECT 1 FROM staged AS s WHERE {same_grain(contract, 's', 'e')})",
         )
-        return sorted({row[0] for row in rows} - set(self.staged_days))
+        return sorted({row[0] for row in rows} - set(self.sizes))
 
     def _write(self, day: date | None) -> None:
         contract = self.contract
@@ -82,7 +82,9 @@ class Merge:
         files = sorted(self.layout.partition(contract.table, day).glob("part-*.parquet"))
         fresh = f"SELECT {names} FROM staged AS s"
         if day is not None:
-            fresh += f" WHERE {self._day_of('s')} = DATE {literal(day.isoformat())}"
+            time, midnights = quoted(contract.partition or ""), (day, day + timedelta(days=1))
+            first, last = (f"TIMESTAMPTZ '{one.isoformat()} 00:00:00+00'" for one in midnights)
+            fresh += f" WHERE {time} >= {first} AND {time} < {last}"
         # Where the grain holds the time, only rows of this day can have the grain of its rows.
         again = fresh if contract.partition in contract.grain else f"SELECT {names} FROM staged"
         kept = (
@@ -92,10 +94,11 @@ class Merge:
         target = self.staging.replace(contract.table, day)
         select = f"{kept} UNION ALL {fresh}" if files else fresh
         with explained(f"load {contract.table}"):
-            before = self._count(f"SELECT count(*) FROM ({stored(contract, files)})")
             write_parquet(self.connection, f"{select} ORDER BY {listed(contract.order)}", target)
+            if not files:
+                return
+            before = self._count(f"SELECT count(*) FROM ({stored(contract, files)})")
             after = self._count(f"SELECT count(*) FROM read_parquet({literal(target)})")
-            added = self._count(f"SELECT count(*) FROM ({fresh})")
-        self.replaced += before + added - after
+        self.replaced += before + self.sizes.get(day, 0) - after
         if after == 0:
             self.staging.drop(contract.table, day)
