@@ -1,8 +1,10 @@
 """Calls of a demo service to its dependencies, as the caller saw them."""
 
+from functools import lru_cache
+
 import numpy as np
 
-from fleetslo.warehouse.demo_catalogue import Edge, random_for
+from fleetslo.warehouse.demo_catalogue import Edge, Service, random_for
 from fleetslo.warehouse.demo_clock import Bools, Floats, Ints
 from fleetslo.warehouse.demo_latency import (
     LatencyModel,
@@ -23,10 +25,16 @@ def add_calls(maker: ServiceMaker) -> None:
     known = {service.name: service for service in maker.plan.services}
     for edge in maker.service.edges:
         upstream = known.get(edge.upstream, maker.service)
-        model = latency_model(upstream, maker.plan.seed)
+        model = _model(upstream, maker.plan.seed)
         for (region, unit), (starts, requests) in maker.made.regions.items():
             if unit in (1, -1, 60):
                 _Calls(maker, edge, model, region).add(starts, requests, unit)
+
+
+@lru_cache(maxsize=64)
+def _model(service: Service, seed: int) -> LatencyModel:
+    """Return a service's distributions as its callers see them; many call the same few."""
+    return latency_model(service, seed)
 
 
 class _Calls:

@@ -160,7 +160,7 @@ def _places(service: Service) -> list[tuple[float, float]]:
 
 def _mixture(places: Floats, bumps: list[tuple[float, float, float]]) -> Floats:
     """Return the cumulative share at places in buckets; spreads are in natural logarithms."""
-    whole: Floats = np.zeros(len(places))
+    whole: Floats = np.zeros(places.shape)
     for weight, middle, spread in bumps:
         whole = whole + weight * ndtr((places - middle) / (spread * 16 / np.log(2)))
     return whole
@@ -175,13 +175,11 @@ def _tables(
 ) -> LatencyModel:
     ends = first + np.arange(1, last - first + 1, dtype=np.float64)
     shifts = np.arange(_LOWEST_SHIFT, _HIGHEST_SHIFT + 1) / SUBSTEPS
-    bodies = []
-    for level in range(_COLD_LEVELS):
-        # A cold cache misses more.
-        miss = min(0.9, bumps[1][0] * (0.7 + 2.4 * level / (_COLD_LEVELS - 1)))
-        mixed = [(1 - miss, *bumps[0][1:]), (miss, *bumps[1][1:])]
-        bodies.append(np.stack([_mixture(ends - shift, mixed) for shift in shifts]))
-    body = np.stack(bodies)
+    hits, misses = (_mixture(ends - shifts[:, None], [(1.0, *bump[1:])]) for bump in bumps)
+    # A cold cache misses more.
+    levels = np.linspace(0.7, 3.1, _COLD_LEVELS)
+    missed = np.minimum(0.9, bumps[1][0] * levels)[:, None, None]
+    body = hits + missed * (misses - hits)
     body = body / body[:, :, -1:]
     tails = _mixture(ends, tail)
     tails = tails / tails[-1]

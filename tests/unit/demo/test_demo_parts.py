@@ -281,7 +281,7 @@ def test_minutes_around_trouble_are_kept(plan: Plan) -> None:
 def test_a_gap_leaves_no_row(plan: Plan) -> None:
     start, end = at("10-20 12:14"), at("10-20 17:03")
     maker, tables = made(plan, "image-resize", replace(SHORT, slo_minutes=13, hours=13, days=14))
-    for table in ("requests", "errors", "calls", "requests_hourly", "errors_hourly", "runtimes"):
+    for table in ("requests", "errors", "requests_hourly", "errors_hourly", "runtimes"):
         # Of hours, those that lie in the gap as a whole.
         is_hourly = table.endswith("hourly") or table == "runtimes"
         first, last = (46, 0) if is_hourly else (0, 3)
@@ -302,6 +302,16 @@ def test_a_sampled_source_counts_by_its_weight(plan: Plan) -> None:
     counts = rows["latency"].explode(empty_as_null=False).struct.field("count")
     assert (counts % 10 == 0).all()
     assert (tables["errors"]["error_count"] % 10 == 0).all()
+
+
+def test_a_client_without_back_off_makes_mistakes_and_no_faults(plan: Plan) -> None:
+    _, tables = made(plan, "ads-decision", replace(SHORT, hours=12, days=12))
+    during = pl.col("time").is_between(moment(at("10-23 11:00")), moment(at("10-23 12:00")))
+    hours = tables["errors_hourly"].filter(pl.col("error") == "429")
+    assert not hours["is_fault"].any()
+    usual = hours.filter(~during).group_by("time").agg(pl.col("error_count").sum())
+    flood = hours.filter(during).group_by("time").agg(pl.col("error_count").sum())
+    assert flood["error_count"].min() > 5 * usual["error_count"].mean()
 
 
 def test_an_approximate_source_is_uncertain_where_it_is_divided(plan: Plan) -> None:
