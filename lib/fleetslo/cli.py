@@ -77,7 +77,7 @@ def run(arguments: list[str]) -> int:
             raise
         complain(f"{error.filename or 'a file'}: {error.strerror or error}")
         return OutputError.exit_code
-    except Exception as error:  # noqa: BLE001  a fault of ours, said without a stack trace
+    except Exception as error:
         if debug:
             raise
         complain(
