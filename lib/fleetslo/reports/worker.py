@@ -48,7 +48,7 @@ class Surroundings:
 
 
 def serve(connection: Any, leave: Callable[[int], None] = os._exit) -> None:
-    """Do the tasks that come over a connection until None comes.
+    """Do the tasks that come over a connection, for as long as the other side is there.
 
     What goes back: ("done", result) or ("broken", traceback) for each task, and in between
     whatever the task tells. ``leave`` ends the process when the other side is gone.
@@ -60,20 +60,24 @@ def serve(connection: Any, leave: Callable[[int], None] = os._exit) -> None:
             connection.send((what, value))
 
     surroundings = Surroundings(tell)
-    tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+    tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
 
     def listen() -> None:
         try:
             while True:
                 tasks.put(connection.recv())
         except (EOFError, OSError):
+            pass  # the batch is gone
+        except Exception:  # noqa: BLE001 - a task that cannot be read; the log says why
+            traceback.print_exc()
+        finally:
             surroundings.end()
             leave(1)
 
     threading.Thread(target=listen, daemon=True).start()
-    while (task := tasks.get()) is not None:
+    while True:
         try:
-            answer = ("done", task.run(surroundings))
+            answer = ("done", tasks.get().run(surroundings))
         except Exception:  # noqa: BLE001 - told to the batch, which makes it a failure of the task
             answer = ("broken", traceback.format_exc())
         try:

@@ -126,26 +126,22 @@ def serving(*tasks):
         left.append(code)
         gone.set()
 
-    thread = threading.Thread(target=serve, args=(theirs, leave), daemon=True)
-    thread.start()
+    threading.Thread(target=serve, args=(theirs, leave), daemon=True).start()
     for task in tasks:
         ours.send(task)
     back = []
-    while len([what for what, _ in back if what != "said"]) < len([t for t in tasks if t]):
+    while len([what for what, _ in back if what != "said"]) < len(tasks):
         back.append(ours.recv())
-    return ours, back, left, gone, thread
+    return ours, back, left, gone
 
 
-def test_a_worker_answers_each_task_and_ends_when_told():
-    _, back, left, _, thread = serving(
-        Call("surroundings.tell('said', 1) or 5"), Call("undefined"), None
-    )
-    thread.join(10)
-    assert not thread.is_alive()
+def test_a_worker_answers_each_task_and_stays():
+    ours, back, left, _ = serving(Call("surroundings.tell('said', 1) or 5"), Call("undefined"))
     assert back[:2] == [("said", 1), ("done", 5)]
     assert back[2][0] == "broken"
     assert "NameError" in back[2][1]
     assert left == []
+    ours.close()
 
 
 def test_a_worker_leaves_with_its_kernel_when_the_batch_is_gone():
@@ -154,9 +150,18 @@ def test_a_worker_leaves_with_its_kernel_when_the_batch_is_gone():
         "setattr(surroundings.running, 'pid', __import__('os').posix_spawnp("
         "'sleep', ['sleep', '60'], {}, setpgroup=0)) or surroundings.running.pid"
     )
-    ours, back, left, gone, _ = serving(Call(kernel))
+    ours, back, left, gone = serving(Call(kernel))
     ours.close()
     assert gone.wait(10)
     assert left == [1]
     pid = back[-1][1]
     assert os.waitpid(pid, 0) == (pid, signal.SIGKILL)
+
+
+def test_a_worker_that_cannot_read_its_task_says_why_and_leaves(capsys):
+    ours, _, left, gone = serving()
+    ours.send_bytes(b"no pickle")
+    assert gone.wait(10)
+    assert left == [1]
+    assert "UnpicklingError" in capsys.readouterr().err
+    ours.close()
