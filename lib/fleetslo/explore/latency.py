@@ -1,7 +1,6 @@
 """The widget of explore_latency: a service's latency, and two selections of it compared."""
 
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -9,9 +8,10 @@ import polars as pl
 
 from fleetslo.charts import words
 from fleetslo.charts.latency import heat_map
-from fleetslo.charts.latency_compare import mark_sides, quantile_curves, quantile_shifts
+from fleetslo.charts.latency_compare import mark_sides, quantile_curves
 from fleetslo.charts.latency_moves import moves
-from fleetslo.errors import FleetsloError, NoData, ObjectiveError, ParameterError, nearest
+from fleetslo.charts.latency_shifts import quantile_shifts
+from fleetslo.errors import FleetsloError, NoData, ParameterError, nearest
 from fleetslo.explore.comparison import (
     Comparison,
     Selection,
@@ -23,27 +23,16 @@ from fleetslo.explore.comparison import (
 )
 from fleetslo.explore.controls import Controls
 from fleetslo.explore.live import Debounced
+from fleetslo.explore.loading import Loaded, load
 from fleetslo.explore.panel import ChartPanel, Shown, TablePanel, html, status
 from fleetslo.explore.surroundings import Surroundings
 from fleetslo.periods import Period
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
-    from fleetslo.reliability.objectives import Objective
 
 _REMEMBERED = 8  # services whose hours are kept; going back to one is then immediate
 _RESAMPLES = 400  # the interval's ends settle to about 1 % of the ratio
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """What one service did over the period and the one before it."""
-
-    service: str
-    hours: pl.DataFrame
-    deployments: pl.DataFrame
-    incidents: pl.DataFrame
-    objectives: list["Objective"]
 
 
 class LatencyView(Shown):
@@ -65,8 +54,8 @@ class LatencyView(Shown):
         self.comparison: Comparison | None = None
         self.problem: str | None = None
         self._services = services
-        self._loaded: _Loaded | None = None
-        self._kept: dict[str, _Loaded] = {}
+        self._loaded: Loaded | None = None
+        self._kept: dict[str, Loaded] = {}
         self.controls = Controls(Debounced(self.update, announce=self._announce))
         self.controls.offer_services(services)
         self.status = html()
@@ -191,25 +180,10 @@ class LatencyView(Shown):
         if service not in self._kept:
             while len(self._kept) >= _REMEMBERED:
                 del self._kept[next(iter(self._kept))]
-            self._kept[service] = self._fetch(service)
+            self._kept[service] = load(self.fleet, service, self.period)
         self._loaded = self._kept[service]
         self.controls.offer(
             self._loaded.hours, rollouts(self._loaded.deployments, self.period, service)
-        )
-
-    def _fetch(self, service: str) -> _Loaded:
-        whole, chosen = reach(self.period), [service]
-        known = self.fleet.services(self.period).filter(pl.col("service") == service)
-        try:
-            objectives = self.fleet.objectives_of(known)
-        except ObjectiveError:  # its own command explains it; latency can be seen without
-            objectives = []
-        return _Loaded(
-            service,
-            self.fleet.query("latency/hours", period=whole, services=chosen),
-            self.fleet.query("delivery/deployments", period=whole, services=chosen),
-            self.fleet.query("oncall/incidents", period=whole, services=chosen),
-            objectives,
         )
 
     def _draw(self) -> None:
@@ -218,7 +192,7 @@ class LatencyView(Shown):
         selection = self.selection
         hours = selection.of(self._loaded.hours)
         found = self._compare(hours)
-        within_s, target = _threshold(self._loaded.objectives, selection)
+        within_s, target = self._loaded.threshold(selection)
         heat = heat_map(
             hours,
             period=found.shown,
@@ -252,33 +226,6 @@ class LatencyView(Shown):
                 return around(hours, self.period, *controls.deployment)
             case _:
                 return with_period_before(hours, self.period)
-
-
-def _threshold(
-    objectives: list["Objective"], selection: Selection
-) -> tuple[float | None, float | None]:
-    """Return threshold and target of the strictest latency objective that the selection is under.
-
-    An objective for some endpoints counts only where one of those is selected.
-    """
-    found = [
-        (one.target, one.selector.within_s)
-        for one in objectives
-        if one.selector.within_s is not None
-        and _covers(one.selector.endpoints, selection.endpoint)
-        and _covers(one.selector.regions, selection.region)
-        and _covers(one.selector.versions, selection.version)
-    ]
-    if not found:
-        return None, None
-    target, within_s = max(found, key=lambda pair: (pair[0], -pair[1]))
-    return within_s, target
-
-
-def _covers(patterns: tuple[str, ...], value: str | None) -> bool:
-    if not patterns:
-        return True
-    return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns)
 
 
 def _told(selection: Selection, found: Comparison) -> str:
