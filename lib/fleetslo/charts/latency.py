@@ -11,6 +11,7 @@ from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Made
 from fleetslo.charts.latency_findings import latency_finding
 from fleetslo.charts.latency_grid import MOST_BINS, Binned, Grid, bin_width, binned, grid, levels
+from fleetslo.errors import NoData
 from fleetslo.periods import Period
 
 QUERY = "latency/hours"
@@ -37,7 +38,8 @@ def heat_map(
     """Return every request of a period by time and duration; darker is more.
 
     Each column is coloured by its own busiest row, so that a quiet night can be read beside a
-    busy noon. A stretch without telemetry stays empty.
+    busy noon. A stretch without telemetry stays empty, and so does the whole drawing where no
+    request has a duration, since every one was a fault.
 
     Args:
         hours: as ``latency/hours`` returns it, of what should be seen together.
@@ -48,11 +50,11 @@ def heat_map(
         incidents: as ``oncall/incidents``, bands over the plot.
         height: of the drawing in pixels.
         width: ``full`` or ``half`` of a page.
-
-    Raises:
-        NoData: no request of the period has a duration.
     """
-    data = binned(hours, period)
+    try:
+        data = binned(hours, period)
+    except NoData:
+        return _without_durations(hours, width)
     cells, seen = grid(data), levels(data)
     fig = theme.figure(*_cell_traces(cells), height=height)
     fig.update_layout(hovermode="closest")
@@ -88,11 +90,11 @@ def quantiles_over_time(
     """Return p50, p95 and p99 over a period as lines that break where telemetry is missing.
 
     The arguments are those of ``heat_map``.
-
-    Raises:
-        NoData: no request of the period has a duration.
     """
-    data = binned(hours, period)
+    try:
+        data = binned(hours, period)
+    except NoData:
+        return _without_durations(hours, width)
     seen = levels(data)
     middle = data.step / 2
     fig = theme.figure(
@@ -127,6 +129,25 @@ def quantiles_over_time(
         made=_made(seen, hours),
         width=width,
         height=height,
+    )
+
+
+def _without_durations(hours: pl.DataFrame, width: Literal["full", "half"]) -> Chart:
+    """Return the chart of requests that were all faults, or of none: an empty, low one."""
+    columns = ["hour", "request_count", "error_count"]
+    seen = hours.group_by("hour").agg(pl.col(columns[1:]).sum()).sort("hour").head(_MOST_ROWS)
+    faults = int(hours["error_count"].sum())
+    fig = theme.figure(height=40)
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    return Chart(
+        title="No request has a duration",
+        says=f"Requests that were faults have none, and {words.count(faults)} of "
+        f"{words.count(int(hours['request_count'].sum()))} were.",
+        figure=fig,
+        numbers=seen,
+        made=_made(hours.with_columns(duration_count=pl.lit(0)), hours),
+        width=width,
     )
 
 

@@ -78,6 +78,21 @@ class TestBins:
             binned(rows, DAY)
 
 
+class TestWithoutDurations:
+    def test_a_service_that_only_failed_has_an_empty_chart(self) -> None:
+        rows = frame(one_hour(START, {}, request_count=5, error_count=5))
+        for draw in (heat_map, quantiles_over_time):
+            chart = draw(rows, period=DAY, threshold_s=0.3)
+            assert chart.title == "No request has a duration"
+            assert chart.says == "Requests that were faults have none, and 5 of 5 were."
+            assert chart.numbers.rows() == [(START, 5, 5)]
+            assert not chart.figure.data
+
+    def test_a_service_without_telemetry_has_one_too(self) -> None:
+        rows = frame(one_hour(START, {}, request_count=5, error_count=5)).clear()
+        assert heat_map(rows, period=DAY).numbers.is_empty()
+
+
 class TestGrid:
     def test_it_holds_every_request(self) -> None:
         rows = hours(28)
