@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from fleetslo.errors import OutputError, UsageError
+from fleetslo.files import write_file
 from fleetslo.resources import PROJECT_FILE
-from fleetslo.writing import write_whole
 
 _SETTINGS = """\
 # Settings of this project. 'fleetslo settings' shows all of them and where each comes from.
@@ -78,6 +78,6 @@ def make_project(folder: Path) -> list[Path]:
     for name, content in _FILES.items():
         path = folder / name
         if not path.exists():
-            write_whole(path, content)
+            write_file(path, content)
             made.append(path)
     return made

@@ -1,37 +1,12 @@
-"""Writing answers and files so that nothing is left half-written."""
+"""Answers as text or Parquet."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleetslo.errors import OutputError
+from fleetslo.files import write_file
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file through a temporary one beside it and a rename: whole or not at all.
-
-    Raises:
-        OutputError: the folder cannot be written to.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    temporary: str | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; choose a folder you may write to"
-        ) from None
 
 
 def frame_text(frame: "pl.DataFrame", form: str) -> str:
@@ -78,9 +53,9 @@ def write_frame(frame: "pl.DataFrame", form: str, path: Path | None) -> str:
         buffer = BytesIO()
         frame.write_parquet(buffer, compression="zstd")
         assert path is not None  # noqa: S101  (the command refuses parquet without a file)
-        write_whole(path, buffer.getvalue())
+        write_file(path, buffer.getvalue())
         return ""
     text = frame_text(frame, "csv" if form == "table" else form)
     if path is not None:
-        write_whole(path, text)
+        write_file(path, text)
     return text

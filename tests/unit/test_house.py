@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 LIB = ROOT / "lib" / "fleetslo"
 
 FLOORS = {
-    "errors": 0, "settings": 0, "periods": 0, "resources": 0, "writing": 0,
+    "errors": 0, "settings": 0, "periods": 0, "resources": 0, "files": 0, "writing": 0,
     "reliability": 1, "warehouse": 1,
     "charts": 2,
     "fleet": 3, "service": 3, "overview": 3, "explore": 3,

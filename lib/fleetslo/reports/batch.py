@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed
+from fleetslo.files import folder
 from fleetslo.reports import site as sites
 from fleetslo.reports.check import Checked
-from fleetslo.reports.files import folder
 from fleetslo.reports.jobs import BatchProgress, Failure, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.page import Page, Pages, page_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetslo import __version__
-from fleetslo.reports.files import write_file
+from fleetslo.files import write_file
 from fleetslo.reports.jobs import Job, Result
 
 FORMAT = 1

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from fleetslo.errors import OutputError
+from fleetslo.files import folder, write_file, writing
 from fleetslo.reports.check import check_page
-from fleetslo.reports.files import folder, write_file, writing
 from fleetslo.reports.jobs import Job, Result
 from fleetslo.reports.page import Page, Pages, relative, with_neighbours
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fleetslo.files import write_file
 from fleetslo.reports.check import Checked, check_page
-from fleetslo.reports.files import write_file
 from fleetslo.reports.jobs import Failure, Head, Job, Result
 from fleetslo.reports.page import Page, Pages, relative
 from fleetslo.reports.pool import Broken

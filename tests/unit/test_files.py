@@ -3,7 +3,7 @@
 import pytest
 
 from fleetslo.errors import OutputError
-from fleetslo.reports.files import folder, write_file
+from fleetslo.files import folder, write_file
 
 
 def test_a_file_and_its_folders_are_written(tmp_path):
