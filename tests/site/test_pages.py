@@ -51,7 +51,7 @@ def test_cells_stand_in_order_and_text_goes_into_the_card_below_it(site: Path):
         "Availability, target",
         "Since last week",
         "One afternoon",
-        "58 % of",
+        "58 % of the spent budget",
     ]
     places = [html.index(one) for one in order]
     assert places == sorted(places)

@@ -19,10 +19,14 @@ import plotly.graph_objects as go
 import polars as pl
 
 from fleetslo.charts import tables, words
+from fleetslo.charts.showing import LAB_ONLY, MIMETYPE, PLOTLY_MIMETYPE, Block, publish
 from fleetslo.charts.tables import Col, Format, Kind
 
 __all__ = [
+    "LAB_ONLY",
     "MIMETYPE",
+    "PLOTLY_MIMETYPE",
+    "Block",
     "Changes",
     "Chart",
     "Col",
@@ -37,40 +41,10 @@ __all__ = [
     "Verdict",
 ]
 
-MIMETYPE = "application/vnd.fleetslo.block.v1+json"
-PLOTLY_MIMETYPE = "application/vnd.plotly.v1+json"
-LAB_ONLY = {"fleetslo": "lab"}
 MOST_NUMBERS = 1_000
 """Rows of "The numbers" that a page carries; a longer table is cut and says so."""
 
 Rows = pl.DataFrame | Sequence[Mapping[str, Any]]
-
-
-class Block:
-    """What every block has in common: a kind, a payload, and how it is displayed."""
-
-    kind: ClassVar[str]
-
-    def payload(self) -> dict[str, Any]:
-        """Return the block as plain JSON; ``block`` is its kind."""
-        raise NotImplementedError
-
-    def text(self) -> str:
-        """Return the block as plain text."""
-        raise NotImplementedError
-
-    def _ipython_display_(self) -> None:
-        """Show the block: payload for the site, HTML for JupyterLab, text for a terminal."""
-        from fleetslo.charts import lab
-
-        payload = self.payload()
-        _publish(
-            {
-                MIMETYPE: payload,
-                "text/html": lab.block(payload),
-                "text/plain": self.text(),
-            }
-        )
 
 
 @dataclass(frozen=True)
@@ -270,15 +244,15 @@ class Chart(Block):
 
         payload = self.payload()
         before, after = lab.chart(payload)
-        _publish({"text/html": before, "text/plain": self.title}, LAB_ONLY)
-        _publish(
+        publish({"text/html": before, "text/plain": self.title}, LAB_ONLY)
+        publish(
             {
                 MIMETYPE: payload,
                 PLOTLY_MIMETYPE: json.loads(self.figure.to_json()),
                 "text/plain": self.text(),
             }
         )
-        _publish({"text/html": after, "text/plain": self.says}, LAB_ONLY)
+        publish({"text/html": after, "text/plain": self.says}, LAB_ONLY)
 
 
 @dataclass(frozen=True)
@@ -383,13 +357,6 @@ class Sources(Block):
             f"{row.get('name')}: complete until {words.moment(row.get('complete_until'))}"
             for row in tables.rows_of(self.rows)
         )
-
-
-def _publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
-    """Hand one output to the front end."""
-    from IPython.display import publish_display_data
-
-    publish_display_data(dict(data), metadata=dict(metadata or {}))  # type: ignore[no-untyped-call]
 
 
 def _known_verdict(verdict: str | None) -> None:

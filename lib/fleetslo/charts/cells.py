@@ -33,7 +33,8 @@ def classes(column: Mapping[str, Any]) -> str:
     """Return the classes of a column's cells: kind, side and priority."""
     side = " r" if column["align"] == "right" else ""
     low = f" p{column['priority']}" if column["priority"] > 1 else ""
-    return f"k-{column['kind']}{side}{low}"
+    short = " short" if column.get("short") else ""
+    return f"k-{column['kind']}{side}{low}{short}"
 
 
 def choices(column: Mapping[str, Any]) -> list[tuple[Any, str]]:

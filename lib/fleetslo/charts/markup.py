@@ -170,8 +170,9 @@ def table_card(
     )
 
 
-def sources(payload: Mapping[str, Any], key: str) -> str:
+def sources(payload: Mapping[str, Any], key: str, look: str = "") -> str:
     """Return where the numbers come from, how fresh they are, and the line for JupyterLab."""
+    more = f'<div class="look">{look}</div>' if look else ""
     run = "".join(
         f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
         for label, value in payload["run"]
@@ -187,7 +188,7 @@ def sources(payload: Mapping[str, Any], key: str) -> str:
         rows = table(payload["table"], f"{key}-table", caption="Sources and their freshness")
     return (
         f'<section class="card sources full" id="{key}" aria-labelledby="{key}-title">'
-        f'<h2 id="{key}-title">Sources</h2>{lab}{rows}'
+        f'<h2 id="{key}-title">Sources</h2>{more}{lab}{rows}'
         + (f'<dl class="counts">{run}</dl>' if run else "")
         + "</section>"
     )

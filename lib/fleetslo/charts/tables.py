@@ -55,6 +55,7 @@ _ENDINGS: tuple[tuple[tuple[str, ...], Kind, Format], ...] = (
 _LATENCIES = ("p50", "p75", "p90", "p95", "p99", "p999")
 VERDICT_ORDER = {"missed": 0, "at_risk": 1, "unjudged": 2, "met": 3}
 """Verdicts as they are sorted: what needs somebody comes first."""
+_SHORT = 28  # characters; a column of links that are all shorter is not broken at its hyphens
 SPARK_STEPS = 31
 """Heights a bar of a sparkline may have; it is 22 px tall."""
 
@@ -219,6 +220,8 @@ def _column_payload(
         payload["sums"] = [None if one is None else plain(math.fsum(_known(one))) for one in raw]
         return payload
     payload["values"] = [plain(value) for value in raw]
+    if column.kind == "link" and all(len(str(one)) <= _SHORT for one in raw):
+        payload["short"] = True
     if column.page is not None:
         payload["pages"] = [row[column.page] for row in rows]
     if column.verdict is not None:

@@ -165,7 +165,12 @@ def floats(values: ArrayLike | pl.Series) -> NDArray[np.float32]:
 
 
 def level(fig: go.Figure, y: float, label: str) -> go.Figure:
-    """Draw a dashed, labelled level over the whole width, such as a target; return the figure."""
+    """Draw a dashed, labelled level over the whole width, such as a target; return the figure.
+
+    The labels of several levels stand right and left by turns, so that near ones do not overlap.
+    """
+    before = sum(1 for one in fig.layout.annotations if one.name == "level")
+    side, x = ("right", 1) if before % 2 == 0 else ("left", 0)
     fig.add_shape(
         type="line",
         xref="x domain",
@@ -176,12 +181,13 @@ def level(fig: go.Figure, y: float, label: str) -> go.Figure:
         line={"color": INK, "width": 1, "dash": "3px,3px"},
     )
     fig.add_annotation(
+        name="level",
         xref="x domain",
-        x=1,
+        x=x,
         y=y,
         text=label,
         showarrow=False,
-        xanchor="right",
+        xanchor=side,
         yanchor="bottom",
         font={"size": 11, "color": MUTED},
     )

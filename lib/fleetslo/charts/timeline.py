@@ -216,7 +216,7 @@ def _label_incidents(
     return len(used)
 
 
-def _short(text: str, most: int = 40) -> str:
+def _short(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

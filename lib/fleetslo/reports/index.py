@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 from fleetslo.charts import markup, words
 from fleetslo.charts.blocks import Col, Table
+from fleetslo.charts.tables import sorted_rows
 
 GLOBAL = "fleetsloIndex"
 """What the script beside the page sets on the window."""
@@ -85,6 +86,7 @@ def services_table(site: Mapping[str, Any]) -> dict[str, Any]:
     """Return the payload of the table of services; columns that nobody fills are left out."""
     keys = (*[column.key for column in _COLUMNS], "href")
     rows = [{key: one.get(key) for key in keys} for one in site["services"]]
+    rows = [dict(row) for row in sorted_rows(rows, "budget_left", downwards=False)]
     shown = [
         column
         for column in _COLUMNS

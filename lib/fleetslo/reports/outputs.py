@@ -74,9 +74,11 @@ def parts_of(notebook: Any, links: Links) -> Parts:
     return parts
 
 
-def _add_look(parts: Parts, look: str) -> None:
+def _add_look(parts: Parts, look: str, *, before: bool = False) -> None:
+    """Add text that stands alone; smaller when it only leads to the numbers right after it."""
     if look:
-        parts.sections.append(f'<div class="text full">{look}</div>')
+        extra = " before" if before else ""
+        parts.sections.append(f'<div class="text full{extra}">{look}</div>')
 
 
 def _add_outputs(parts: Parts, outputs: Sequence[Any], key: str, look: str, links: Links) -> str:
@@ -91,7 +93,7 @@ def _add_outputs(parts: Parts, outputs: Sequence[Any], key: str, look: str, link
             parts.verdict = payload
             _add_look(parts, look)
             look = ""
-        elif payload and payload["block"] in ("chart", "table"):
+        elif payload and payload["block"] in ("chart", "table", "sources"):
             parts.sections.append(_card(payload, data, name, look, links))
             parts.charts += payload["block"] == "chart"
             look = ""
@@ -99,7 +101,7 @@ def _add_outputs(parts: Parts, outputs: Sequence[Any], key: str, look: str, link
             html = _block(payload, name, links) if payload else _plain_output(output, name)
             parts.charts += PLOTLY_MIMETYPE in data
             if html:
-                _add_look(parts, look)
+                _add_look(parts, look, before=payload is not None)
                 look = ""
                 parts.sections.append(html)
     return look
@@ -110,6 +112,8 @@ def _card(
 ) -> str:
     if payload["block"] == "table":
         return markup.table_card(payload, key, links, look)
+    if payload["block"] == "sources":
+        return markup.sources(payload, key, look)
     drawing = markup.plot_place(key, payload["height"], bare(data[PLOTLY_MIMETYPE]))
     return markup.chart(payload, key, drawing, look)
 
@@ -124,8 +128,6 @@ def _block(payload: Mapping[str, Any], key: str, links: Links) -> str:
             return markup.changes(payload)
         case "note":
             return markup.note(payload)
-        case "sources":
-            return markup.sources(payload, key)
     return ""
 
 

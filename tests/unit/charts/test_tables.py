@@ -110,3 +110,10 @@ def test_plain_values_are_json():
     assert plain(float("inf")) is None
     assert plain(True) is True
     assert plain(("a",)) == "('a',)"
+
+
+def test_short_links_are_not_broken_at_their_hyphens():
+    column = Col("service", "Service", "link")
+    assert table_payload([column], [{"service": "payments-gateway"}])["columns"][0]["short"]
+    long = table_payload([column], [{"service": "a-very-long-name-of-a-service-indeed"}])
+    assert "short" not in long["columns"][0]

@@ -198,3 +198,8 @@ def test_a_figure_may_name_its_axis():
     fig = theme.figure(height=100, y_title="requests", y_format=".0%")
     assert fig.layout.yaxis.title.text == "requests"
     assert fig.layout.yaxis.tickformat == ".0%"
+
+
+def test_labels_of_near_levels_stand_on_different_sides():
+    fig = theme.level(theme.level(theme.level(line(), 1.0, "a"), 1.1, "b"), 1.2, "c")
+    assert [one.xanchor for one in fig.layout.annotations] == ["right", "left", "right"]
