@@ -98,6 +98,11 @@ class Controls:
             for name, value in values.items():
                 self._named[name].value = EVERY if value is None else value
 
+    @property
+    def names(self) -> list[str]:
+        """What can be chosen, by name."""
+        return list(self._named)
+
     def values_of(self, name: str) -> list[Any]:
         """Return what can be chosen; KeyError where nothing is called so."""
         values = [value for _, value in self._named[name].options]

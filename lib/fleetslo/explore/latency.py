@@ -1,5 +1,6 @@
 """The widget of explore_latency: a service's latency, and two selections of it compared."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -126,13 +127,19 @@ class LatencyView(Shown):
         """
         if "service" in choices:
             self._set("service", choices.pop("service"))
-            self._load()
+            if not self._done(self._load):
+                return self
         for name, value in choices.items():
             self._set(name, value)
         self.update()
         return self
 
     def _set(self, name: str, value: object) -> None:
+        if name not in self.controls.names:
+            raise ParameterError(
+                f"there is no choice {name!r}.{nearest(name, self.controls.names)} "
+                f"There are {words.listed(self.controls.names, most=8)}"
+            )
         known = self.controls.values_of(name)
         if value not in known:
             words_known = [str(one) for one in known if one is not None]
@@ -144,13 +151,20 @@ class LatencyView(Shown):
 
     def update(self) -> None:
         """Load what is chosen and draw it; what goes wrong is told in the widget."""
+        self._done(self._load, self._draw)
+
+    def _done(self, *work: Callable[[], None]) -> bool:
+        """Do some work and return whether it went well; if not, the widget says why."""
         try:
-            self._load()
-            self._draw()
+            for part in work:
+                part()
         except FleetsloError as error:
             self.tell(str(error))
         except Exception as error:  # noqa: BLE001 -- a widget's traceback reaches no reader
             self.tell(f"This cannot be drawn: {type(error).__name__}: {error}")
+        else:
+            return True
+        return False
 
     def _repaint(self, _change: object) -> None:
         for panel in (self.heat, self.curves, self.shifts):
