@@ -19,5 +19,9 @@ FROM deployments
 WHERE
   started_at >= @since
   AND started_at < @end
-  AND (started_at >= @start OR finished_at IS NULL OR finished_at > @start)
+  AND (
+    started_at >= @start
+    OR finished_at > @start
+    OR (finished_at IS NULL AND outcome = 'in_progress')
+  )
   AND (ARRAY_LENGTH(@services) = 0 OR service IN UNNEST(@services))

@@ -24,7 +24,7 @@ def by_squad(rows: Rows, incidents: pl.DataFrame) -> Table:
 
 def by_tier(rows: Rows, incidents: pl.DataFrame) -> Table:
     """Return one row per tier: its services by verdict, and its incidents."""
-    return _grouped(rows, incidents, "tier", "Tier", "not catalogued")
+    return _grouped(rows, incidents, "tier", "Tier", "without a tier")
 
 
 def _grouped(rows: Rows, incidents: pl.DataFrame, key: str, label: str, unnamed: str) -> Table:
@@ -127,7 +127,7 @@ def watched(rows: Rows, period: Period) -> Table:
         made=Made(
             "services ÷ services catalogued in the tier", {}, ["fleet/services", "fleet/seen"]
         ),
-        empty="The catalogue names no service.",
+        empty="The catalogue gives no service a tier.",
         width="half",
     )
 

@@ -61,7 +61,8 @@ def head(
     rows = ordered(judgements)
     name = about["service"]
     squad = about["squad"]
-    tier = f"tier {about['tier']}" if about["tier"] else "not in the catalogue"
+    known = "no tier" if about["catalogued"] else "not in the catalogue"
+    tier = f"tier {about['tier']}" if about["tier"] else known
     coverage = min((row["coverage"] for row in rows), default=None)
     facts = [f"{period.label}, UTC, {words.window(period.length)}", tier]
     facts.append(events.complete(complete_until))
