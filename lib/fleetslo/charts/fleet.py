@@ -110,6 +110,8 @@ def _sentence(rows: Rows, counted: Mapping[str, int]) -> str:
     judged = counted["met"] + counted["at_risk"] + counted["missed"]
     if not rows:
         return "The fleet is empty."
+    if not any(row["verdict"] for row in rows):
+        return f"No objective names any of {words.plural(len(rows), 'service')}."
     if not judged:
         return f"None of {words.plural(len(rows), 'service')} can be judged yet."
     kept = counted["met"] + counted["at_risk"]
@@ -202,7 +204,9 @@ def table(rows: Rows) -> Table:
     few = half_of(bad)
     if not rows:
         title = "There are no services"
-    elif sum(bad) and few <= len(rows) / 4:
+    elif not sum(bad):
+        title = "No objective counted a bad request"
+    elif few <= len(rows) / 4:
         noun = "service" if few == 1 else "services"
         title = f"{words.capital(words.numeral(few))} {noun} had half of the fleet's bad requests"
     else:

@@ -37,7 +37,7 @@ def by_error(errors: pl.DataFrame) -> Table:
     if rows:
         title = f"{words.share(rows[0]['share'])} of the faults were {rows[0]['cause']}"
     else:
-        title = "The service had no faults"
+        title = "No fault was recorded with its error"
     return Table(
         title=title,
         says=f"Share of {words.count(total)} faults by error; adds up to all of them.",
@@ -52,7 +52,7 @@ def by_error(errors: pl.DataFrame) -> Table:
             {"Faults": total},
             ["errors/hours"],
         ),
-        empty="No faults were recorded in this period.",
+        empty="The table errors holds no fault of the service in this period.",
         width="half",
     )
 

@@ -2,10 +2,10 @@
 -- grain: one row per incident_id
 WITH faults AS (
   SELECT
-    system,
     service,
     pod,
     fault_type,
+    inject_time_utc,
     TIMESTAMP(inject_time_utc, 'UTC') AS injected_at
   FROM raw
   WHERE
@@ -14,9 +14,9 @@ WITH faults AS (
 )
 
 SELECT
-  CONCAT(system, '/', service, '/', CAST(UNIX_SECONDS(injected_at) AS STRING)) AS incident_id,
+  CONCAT(service, ' ', inject_time_utc) AS incident_id,
   service,
-  CONCAT(REPLACE(fault_type, '_', ' '), ' injected into ', pod) AS title,
+  CONCAT(REPLACE(fault_type, '_', ' '), ' in pod ', pod) AS title,
   injected_at AS started_at,
   TIMESTAMP_ADD(injected_at, INTERVAL @lasts_s SECOND) AS resolved_at,
   CASE fault_type

@@ -284,7 +284,7 @@ class TestSpending:
         table = spending.by_error(errors)
         assert table.title == "60\u202f% of the faults were 503 from payments-gateway"
         assert sum(row["share"] for row in table.rows) == pytest.approx(1)  # type: ignore[index]
-        assert spending.by_error(errors.clear()).title == "The service had no faults"
+        assert spending.by_error(errors.clear()).title == "No fault was recorded with its error"
 
     def test_many_errors_end_in_everything_else(self) -> None:
         errors = pl.DataFrame(
@@ -411,6 +411,13 @@ class TestFleet:
         assert tiles[1].value == "0.12\u202f%"
         assert tiles[1].detail == "half of them in 1 service"
         assert tiles[2].value == "2"
+
+    def test_a_fleet_without_objectives_is_not_said_to_wait_for_a_verdict(self) -> None:
+        services, judged, days, latency, shipped = self.frames()
+        rows = fleet.every_service(services, judged.clear(), days.clear(), latency, shipped)
+        head = fleet.head(rows, judged.clear(), PERIOD, END)
+        assert head.sentence == "No objective names any of 3 services."
+        assert fleet.table(rows).title == "No objective counted a bad request"
 
     def test_the_table_and_what_burns(self) -> None:
         services, judged, days, latency, shipped = self.frames()
