@@ -51,7 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its driver keeps an event loop running, which others must not see
 def chromium() -> Iterator[Any]:
     """Return a running Chromium, or skip with the reason why there is none."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -35,7 +35,7 @@ def heat_map(
     height: int = 320,
     width: Literal["full", "half"] = "full",
 ) -> Chart:
-    """Return every request of a period by time and duration; darker is more.
+    """Return every request of a period by time and duration; stronger is more.
 
     Each column is coloured by its own busiest row, so that a quiet night can be read beside a
     busy noon. A stretch without telemetry stays empty, and so does the whole drawing where no
@@ -65,7 +65,7 @@ def heat_map(
     return Chart(
         title=_finding(hours, data, seen),
         says=(
-            f"Requests by duration and time, {_width_of(data.step)} a column; darker is more of "
+            f"Requests by duration and time, {_width_of(data.step)} a column; stronger is more of "
             f"that column’s requests.{_missing(seen, data.step)}"
         ),
         figure=fig,
