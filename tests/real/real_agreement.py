@@ -6,11 +6,13 @@ rank ``ceil(q × n)`` belongs to a higher quantile too, or is the slowest reques
 source's own percentile is no more than a guess.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 
 from fleetslo.reliability.latency import BASE, quantile_frame
+from fleetslo.warehouse.base import open_warehouse
 
 BUCKET = BASE - 1
 _KEYS = ["service", "endpoint", "minute"]
@@ -95,3 +97,31 @@ def distribution(found: pl.DataFrame, *by: str) -> pl.DataFrame:
         )
         .sort(*by, "quantile")
     )
+
+
+def stored_rows(url: str) -> pl.DataFrame:
+    """Return every row of ``requests`` that a warehouse holds, as its own query gives them."""
+    known = open_warehouse(url).describe().filter(pl.col("table") == "requests").row(0, named=True)
+    start, end = known["first"], known["last"] + timedelta(minutes=1)
+    return open_warehouse(url).query("requests/minutes", start=start, end=end)
+
+
+def lone_hours(url: str, own: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return hours that hold one row alone, as a page reads them, and that row's percentiles.
+
+    Percentiles cannot be pooled, so only such an hour can be compared with what its row says.
+    Both frames give the hour as ``minute``.
+    """
+    minutes = stored_rows(url).with_columns(hour=pl.col("minute").dt.truncate("1h"))
+    alone = minutes.filter(pl.len().over("service", "endpoint", "hour") == 1)
+    start, end = minutes["hour"].min(), minutes["hour"].max()
+    hours = (
+        open_warehouse(url)
+        .query("latency/hours", start=start, end=end + timedelta(hours=1))
+        .join(alone, on=["service", "endpoint", "hour"], how="semi")
+        .rename({"hour": "minute"})
+    )
+    theirs = own.join(alone.select(_KEYS), on=_KEYS, how="semi").with_columns(
+        pl.col("minute").dt.truncate("1h")
+    )
+    return hours, theirs

@@ -160,12 +160,12 @@ SCENARIOS = {
     for scenario in (
         _petshop(
             "petshop-quiet-high",
-            "44 components without an issue, high traffic",
+            "39 components over a quiet day, high traffic",
             "high_traffic", "noissue", "2023-09-07", "1d",
         ),
         _petshop(
             "petshop-quiet-low",
-            "44 components without an issue, low traffic",
+            "41 components over a quiet day, low traffic",
             "low_traffic", "noissue", "2023-08-23", "1d",
         ),
         _petshop(
