@@ -29,7 +29,7 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or path
         advice = _ADVICE.get(error.errno or 0, "choose another place")
-        raise OutputError(f"{where}: {error.strerror or error}; {advice}") from None
+        raise OutputError(f"{where}: cannot write: {error.strerror or error}; {advice}") from None
 
 
 def folder(path: Path) -> Path:

@@ -24,6 +24,7 @@ from pathlib import Path
 import polars as pl
 
 from fleetslo.errors import ParameterError, SettingsError, WarehouseError, nearest
+from fleetslo.files import writing
 from fleetslo.warehouse.base import Progress
 from fleetslo.warehouse.demo_catalogue import sends_telemetry
 from fleetslo.warehouse.demo_clock import SIZES
@@ -33,7 +34,7 @@ from fleetslo.warehouse.demo_truth import write_truth
 from fleetslo.warehouse.demo_workers import make_parts, parts_of
 from fleetslo.warehouse.demo_writing import write_events
 from fleetslo.warehouse.journal import locked
-from fleetslo.warehouse.layout import META_FILE, Layout, writing
+from fleetslo.warehouse.layout import META_FILE, Layout
 from fleetslo.warehouse.measures import Measure
 
 Measures = Callable[[pl.DataFrame], Sequence[Measure]]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from fleetslo.errors import WarehouseEmpty, WarehouseMissing
+from fleetslo.files import writing
 from fleetslo.warehouse import checks, loading, migrations
 from fleetslo.warehouse import describe as describing
 from fleetslo.warehouse.base import Finding, LoadReport, Progress, Warehouse
 from fleetslo.warehouse.contracts import contract, read_contracts
 from fleetslo.warehouse.engine import connected, explained, quoted, refuse_damaged, stored
 from fleetslo.warehouse.journal import locked, recover
-from fleetslo.warehouse.layout import Layout, writing
+from fleetslo.warehouse.layout import Layout
 from fleetslo.warehouse.queries import for_duckdb, read_query
 from fleetslo.warehouse.sources import read_source
 

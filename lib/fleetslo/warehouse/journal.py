@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from fleetslo.errors import OutputError, WarehouseError
-from fleetslo.warehouse.layout import PART, Layout, write_whole, writing
+from fleetslo.files import writing
+from fleetslo.warehouse.layout import PART, Layout, write_whole
 
 STAGING = ".staging"
 JOURNAL = "journal.json"

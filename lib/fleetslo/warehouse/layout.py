@@ -14,15 +14,15 @@ reading the others.
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from fleetslo.errors import OutputError, WarehouseError
+from fleetslo.errors import WarehouseError
+from fleetslo.files import writing
 from fleetslo.warehouse.contracts import Contract
 
 FORMAT = 1
@@ -31,18 +31,6 @@ PART = "part-0.parquet"
 
 # About as many rows as one service writes in a day: a question about a service reads few groups.
 ROW_GROUP_ROWS = 50_000
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn a refused or failed write into an OutputError that names the path."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot write: {error.strerror or error}; "
-            "choose a folder that can be written, or free the disk"
-        ) from error
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -109,7 +109,7 @@ class TestOpening:
         if done.returncode in (1, 77, 126, 127) and not done.stdout:
             pytest.skip(f"no read-only mount can be made here: {done.stderr.strip()}")
         assert done.stdout.splitlines()[0] == "5"
-        assert f"{folder}: cannot write: Read-only file system" in done.stdout
+        assert f"{folder}/.lock: cannot write: Read-only file system" in done.stdout
 
 
 class TestQuery:
