@@ -43,8 +43,7 @@ class Tallies:
     """
 
     def __init__(self, service: str, measures: "Sequence[Measure]", remembered: Bools) -> None:
-        self.minutes = np.flatnonzero(remembered)
-        self._places = np.where(remembered, np.cumsum(remembered) - 1, -1)
+        self.minutes = np.flatnonzero(remembered).astype(np.int32)
         self.covered: Bools = np.zeros(len(self.minutes), dtype=bool)
         self.tallies = [
             Tally(measure, *(np.zeros(len(self.minutes), np.int32) for _ in range(3)))
@@ -54,8 +53,9 @@ class Tallies:
 
     def places(self, minutes: Ints) -> Ints:
         """Return where minutes stand among those remembered; -1 for those that are not."""
-        places: Ints = self._places[minutes]
-        return places
+        places = np.searchsorted(self.minutes, minutes).clip(0, len(self.minutes) - 1)
+        found: Ints = np.where(self.minutes[places] == minutes, places, -1)
+        return found
 
     def cover(self, minutes: Ints) -> Ints:
         """Note that telemetry came in these minutes, and return their places."""

@@ -7,7 +7,7 @@ of their own.
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import lfilter
+import polars as pl
 
 from fleetslo.warehouse.demo_catalogue import Service, random_for
 from fleetslo.warehouse.demo_clock import (
@@ -56,10 +56,12 @@ _FOLLOWS_RELEASES = frozenset({"listening", "browsing"})
 def noise(random: np.random.Generator, size: int, sd: float, steps: float) -> Floats:
     """Return a stationary AR(1) series of mean 0 that forgets itself after so many steps."""
     keep = float(np.exp(-1 / steps))
-    shocks = random.standard_normal(size) * sd * np.sqrt(1 - keep**2)
-    if size:
-        shocks[0] = random.standard_normal() * sd
-    series: Floats = lfilter([1.0], [1.0, -keep], shocks)
+    shocks = random.standard_normal(size) * sd * np.sqrt(1 - keep**2) / (1 - keep)
+    shocks[:1] = random.standard_normal() * sd
+    # An exponential mean is this recursion: new = keep * old + (1 - keep) * shock.
+    series: Floats = (
+        pl.Series(shocks).ewm_mean(alpha=1 - keep, adjust=False).to_numpy(writable=True)
+    )
     return series
 
 

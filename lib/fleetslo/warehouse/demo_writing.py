@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 import polars as pl
@@ -196,6 +197,11 @@ def write_events(layout: Layout, plan: Plan) -> int:
     return written
 
 
+def _second(minute: int | None, what: str) -> datetime | None:
+    """Return an instant within a minute, always the same for the same thing; None stays None."""
+    return None if minute is None else moment(minute + crc32(what.encode()) % 60 / 60)
+
+
 def _deployments(rollout: Rollout) -> list[dict[str, object]]:
     return [
         {
@@ -207,9 +213,9 @@ def _deployments(rollout: Rollout) -> list[dict[str, object]]:
             "region": step.region,
             "strategy": rollout.strategy,
             "traffic_share": step.share,
-            "committed_at": moment(rollout.committed),
-            "started_at": moment(step.start),
-            "finished_at": None if step.finish is None else moment(step.finish),
+            "committed_at": _second(rollout.committed, rollout.rollout_id),
+            "started_at": _second(step.start, f"{rollout.rollout_id}-{nth}"),
+            "finished_at": _second(step.finish, f"{rollout.rollout_id}-{nth}"),
             "outcome": rollout.outcome,
             "rollback_of": rollout.rollback_of,
             "remediates": rollout.remediates,
@@ -225,9 +231,9 @@ def _incident(incident: Incident) -> dict[str, object]:
         "severity": incident.severity,
         "title": incident.title,
         "started_at": moment(incident.started),
-        "detected_at": moment(incident.detected),
-        "mitigated_at": None if incident.mitigated is None else moment(incident.mitigated),
-        "resolved_at": None if incident.resolved is None else moment(incident.resolved),
+        "detected_at": _second(incident.detected, incident.incident_id),
+        "mitigated_at": _second(incident.mitigated, incident.incident_id),
+        "resolved_at": _second(incident.resolved, incident.incident_id),
         "cause": incident.cause,
         "caused_by": incident.caused_by,
     }
