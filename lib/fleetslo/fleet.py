@@ -20,7 +20,7 @@ from fleetslo.warehouse.queries import read_query
 from fleetslo.warehouse.rollups import Measure, RollupReport
 
 if TYPE_CHECKING:
-    from fleetslo.warehouse.demo import DemoReport
+    from fleetslo.warehouse.demo.making import DemoReport
 
 Progress = Callable[[str, int, int], None]
 _DAY = timedelta(days=1)
@@ -272,14 +272,14 @@ def make_demo(
     settings: Settings, size: str, seed: int, progress: Progress | None = None
 ) -> "DemoReport":
     """Make the demo fleet in the warehouse of the settings and return what was made."""
-    from fleetslo.warehouse import demo
+    from fleetslo.warehouse.demo import making
 
     written = objectives_in_force()
 
     def measures(services: pl.DataFrame) -> list[Measure]:
         return measures_of(resolve(written, services.iter_rows(named=True)))
 
-    return demo.make_demo(settings.warehouse, size, seed, measures, progress)
+    return making.make_demo(settings.warehouse, size, seed, measures, progress)
 
 
 def open_fleet(url: str | None = None) -> Fleet:

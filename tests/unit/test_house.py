@@ -121,7 +121,7 @@ def test_modules_stay_small() -> None:
 
 
 def test_subpackages_are_empty_inside() -> None:
-    for path in LIB.glob("*/__init__.py"):
+    for path in LIB.glob("*/**/__init__.py"):
         assert path.read_text() == "", path
 
 

@@ -3,8 +3,8 @@
 import pytest
 from demo_made import Made, measures
 
-from fleetslo.warehouse.demo import make_demo
-from fleetslo.warehouse.demo_plan import Plan, make_plan
+from fleetslo.warehouse.demo.making import make_demo
+from fleetslo.warehouse.demo.plan import Plan, make_plan
 
 
 @pytest.fixture(scope="session")

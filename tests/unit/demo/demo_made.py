@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from fleetslo.warehouse.demo import DemoReport
+from fleetslo.warehouse.demo.making import DemoReport
 from fleetslo.warehouse.measures import Measure
 
 

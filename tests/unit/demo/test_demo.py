@@ -19,9 +19,9 @@ from demo_made import Made, measures
 from fleetslo.errors import OutputError, ParameterError, SettingsError, WarehouseError
 from fleetslo.warehouse.base import open_warehouse
 from fleetslo.warehouse.contracts import read_contracts
-from fleetslo.warehouse.demo import make_demo
-from fleetslo.warehouse.demo_plan import make_plan
-from fleetslo.warehouse.demo_workers import make_parts, parts_of, work
+from fleetslo.warehouse.demo.making import make_demo
+from fleetslo.warehouse.demo.plan import make_plan
+from fleetslo.warehouse.demo.workers import make_parts, parts_of, work
 from fleetslo.warehouse.duckdb import DuckDBWarehouse
 from fleetslo.warehouse.layout import Layout
 
@@ -125,7 +125,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 KILLED = """
 import sys, time
-from fleetslo.warehouse.demo import make_demo
+from fleetslo.warehouse.demo.making import make_demo
 
 def stop(what, done, total):
     if done == 1:

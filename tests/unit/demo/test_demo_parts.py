@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from demo_made import measures
 
-from fleetslo.warehouse.demo_background import background
-from fleetslo.warehouse.demo_calls import add_calls
-from fleetslo.warehouse.demo_catalogue import Service, make_services, random_for
-from fleetslo.warehouse.demo_clock import (
+from fleetslo.warehouse.demo.background import background
+from fleetslo.warehouse.demo.calls import add_calls
+from fleetslo.warehouse.demo.catalogue import Service, make_services, random_for
+from fleetslo.warehouse.demo.clock import (
     DAY,
     LENGTH,
     WINDOW,
@@ -21,20 +21,20 @@ from fleetslo.warehouse.demo_clock import (
     moment,
     utc_offsets,
 )
-from fleetslo.warehouse.demo_faults import ErrorCounts, kinds_of
-from fleetslo.warehouse.demo_latency import (
+from fleetslo.warehouse.demo.faults import ErrorCounts, kinds_of
+from fleetslo.warehouse.demo.latency import (
     LatencyModel,
     Pace,
     latency_model,
     places_for_rounding,
     spread_counts,
 )
-from fleetslo.warehouse.demo_plan import Plan
-from fleetslo.warehouse.demo_rows import Histograms, Rows, Words, exact
-from fleetslo.warehouse.demo_runtimes import add_runtimes
-from fleetslo.warehouse.demo_service import ServiceMaker, kept_minutes
-from fleetslo.warehouse.demo_slo import Tallies, chosen
-from fleetslo.warehouse.demo_traffic import LATTICE, between, lattice_rate, minute_rate, noise
+from fleetslo.warehouse.demo.plan import Plan
+from fleetslo.warehouse.demo.rows import Histograms, Rows, Words, exact
+from fleetslo.warehouse.demo.runtimes import add_runtimes
+from fleetslo.warehouse.demo.service import ServiceMaker, kept_minutes
+from fleetslo.warehouse.demo.slo import Tallies, chosen
+from fleetslo.warehouse.demo.traffic import LATTICE, between, lattice_rate, minute_rate, noise
 from fleetslo.warehouse.measures import Measure
 
 SERVICES = {service.name: service for service in make_services("small", 1)}

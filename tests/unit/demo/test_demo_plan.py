@@ -6,13 +6,13 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
-from fleetslo.warehouse.demo_catalogue import make_services, sends_telemetry
-from fleetslo.warehouse.demo_clock import DAY, LENGTH, at, local_minute, moment
-from fleetslo.warehouse.demo_events import Effect
-from fleetslo.warehouse.demo_plan import Plan, make_plan
-from fleetslo.warehouse.demo_rollouts import Harm, plan_releases
-from fleetslo.warehouse.demo_timeline import timeline
-from fleetslo.warehouse.demo_truth import truth
+from fleetslo.warehouse.demo.catalogue import make_services, sends_telemetry
+from fleetslo.warehouse.demo.clock import DAY, LENGTH, at, local_minute, moment
+from fleetslo.warehouse.demo.events import Effect
+from fleetslo.warehouse.demo.plan import Plan, make_plan
+from fleetslo.warehouse.demo.rollouts import Harm, plan_releases
+from fleetslo.warehouse.demo.timeline import timeline
+from fleetslo.warehouse.demo.truth import truth
 
 
 @pytest.mark.parametrize(("size", "count"), [("tiny", 4), ("small", 24), ("large", 1000)])

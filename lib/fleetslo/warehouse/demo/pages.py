@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetslo.warehouse.demo_catalogue import Service, random_for
-from fleetslo.warehouse.demo_clock import DAY, HISTORY_DAYS, LENGTH, at, local_minute
-from fleetslo.warehouse.demo_events import Effect, Incident
-from fleetslo.warehouse.demo_names import MOVES
+from fleetslo.warehouse.demo.catalogue import Service, random_for
+from fleetslo.warehouse.demo.clock import DAY, HISTORY_DAYS, LENGTH, at, local_minute
+from fleetslo.warehouse.demo.events import Effect, Incident
+from fleetslo.warehouse.demo.names import MOVES
 
 _NOISE = (
     ("disk over 85 %", "low", 0.16),

@@ -6,8 +6,8 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
-from fleetslo.warehouse.demo_clock import HISTORY_DAYS, REGIONS, SIZES, Ints, at, moment
-from fleetslo.warehouse.demo_names import (
+from fleetslo.warehouse.demo.clock import HISTORY_DAYS, REGIONS, SIZES, Ints, at, moment
+from fleetslo.warehouse.demo.names import (
     CAST,
     DOMAINS,
     LONDON,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fleetslo.warehouse.demo_catalogue import Service, random_for
-from fleetslo.warehouse.demo_clock import DAY, HISTORY_DAYS, LENGTH, WINDOW, local_minute, moment
-from fleetslo.warehouse.demo_events import Effect
-from fleetslo.warehouse.demo_versions import Version, Versions
+from fleetslo.warehouse.demo.catalogue import Service, random_for
+from fleetslo.warehouse.demo.clock import DAY, HISTORY_DAYS, LENGTH, WINDOW, local_minute, moment
+from fleetslo.warehouse.demo.events import Effect
+from fleetslo.warehouse.demo.versions import Version, Versions
 
 _WEEKDAYS = (0.92, 1.12, 1.16, 1.12, 0.66, 0.015, 0.01)
 

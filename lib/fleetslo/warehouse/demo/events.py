@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetslo.warehouse.demo_clock import Floats, Ints
+from fleetslo.warehouse.demo.clock import Floats, Ints
 
 # The faults of a service in a usual week: (error, whether an upstream caused it, weight).
 JVM_FAULTS = (

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr
 
-from fleetslo.warehouse.demo_catalogue import Service, random_for
-from fleetslo.warehouse.demo_clock import REGIONS, Floats, Ints
+from fleetslo.warehouse.demo.catalogue import Service, random_for
+from fleetslo.warehouse.demo.clock import REGIONS, Floats, Ints
 from fleetslo.warehouse.measures import edges
 
 SUBSTEPS = 4

@@ -11,18 +11,18 @@ import numpy as np
 import polars as pl
 
 from fleetslo.warehouse.contracts import Contract, contract
-from fleetslo.warehouse.demo_calls import add_calls
-from fleetslo.warehouse.demo_catalogue import Service, service_sli
-from fleetslo.warehouse.demo_clock import DAY, END, LENGTH, Ints, day_of, moment, times
-from fleetslo.warehouse.demo_events import Incident
-from fleetslo.warehouse.demo_pages import Page
-from fleetslo.warehouse.demo_plan import Plan
-from fleetslo.warehouse.demo_rollouts import Rollout
-from fleetslo.warehouse.demo_rows import Rows, Words
-from fleetslo.warehouse.demo_runtimes import add_runtimes, sli_rows
-from fleetslo.warehouse.demo_series import Planted
-from fleetslo.warehouse.demo_service import ServiceMaker
-from fleetslo.warehouse.demo_slo import Tallies
+from fleetslo.warehouse.demo.calls import add_calls
+from fleetslo.warehouse.demo.catalogue import Service, service_sli
+from fleetslo.warehouse.demo.clock import DAY, END, LENGTH, Ints, day_of, moment, times
+from fleetslo.warehouse.demo.events import Incident
+from fleetslo.warehouse.demo.pages import Page
+from fleetslo.warehouse.demo.plan import Plan
+from fleetslo.warehouse.demo.rollouts import Rollout
+from fleetslo.warehouse.demo.rows import Rows, Words
+from fleetslo.warehouse.demo.runtimes import add_runtimes, sli_rows
+from fleetslo.warehouse.demo.series import Planted
+from fleetslo.warehouse.demo.service import ServiceMaker
+from fleetslo.warehouse.demo.slo import Tallies
 from fleetslo.warehouse.layout import ROW_GROUP_ROWS, Layout
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from fleetslo.warehouse.demo_catalogue import Service, random_for
-from fleetslo.warehouse.demo_clock import (
+from fleetslo.warehouse.demo.catalogue import Service, random_for
+from fleetslo.warehouse.demo.clock import (
     DAY,
     LENGTH,
     ORIGIN,

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetslo.warehouse.demo_catalogue import Service, random_for
-from fleetslo.warehouse.demo_clock import DAY, LENGTH, WINDOW, Floats, Ints
-from fleetslo.warehouse.demo_latency import Pace
-from fleetslo.warehouse.demo_traffic import (
+from fleetslo.warehouse.demo.catalogue import Service, random_for
+from fleetslo.warehouse.demo.clock import DAY, LENGTH, WINDOW, Floats, Ints
+from fleetslo.warehouse.demo.latency import Pace
+from fleetslo.warehouse.demo.traffic import (
     LATTICE,
     STEP,
     averaged,

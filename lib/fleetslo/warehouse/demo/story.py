@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetslo.warehouse.demo_catalogue import Service, random_for
-from fleetslo.warehouse.demo_clock import DAY, LENGTH, WINDOW, at, local_minute
-from fleetslo.warehouse.demo_rollouts import Harm
+from fleetslo.warehouse.demo.catalogue import Service, random_for
+from fleetslo.warehouse.demo.clock import DAY, LENGTH, WINDOW, at, local_minute
+from fleetslo.warehouse.demo.rollouts import Harm
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetslo.warehouse.demo_background import background
-from fleetslo.warehouse.demo_catalogue import Service, random_for
-from fleetslo.warehouse.demo_clock import DAY, LENGTH, Bools, Floats, Ints
-from fleetslo.warehouse.demo_faults import kinds_of
-from fleetslo.warehouse.demo_latency import latency_model
-from fleetslo.warehouse.demo_plan import Plan
-from fleetslo.warehouse.demo_rows import Histograms, Rows, Words, exact
-from fleetslo.warehouse.demo_series import (
+from fleetslo.warehouse.demo.background import background
+from fleetslo.warehouse.demo.catalogue import Service, random_for
+from fleetslo.warehouse.demo.clock import DAY, LENGTH, Bools, Floats, Ints
+from fleetslo.warehouse.demo.faults import kinds_of
+from fleetslo.warehouse.demo.latency import latency_model
+from fleetslo.warehouse.demo.plan import Plan
+from fleetslo.warehouse.demo.rows import Histograms, Rows, Words, exact
+from fleetslo.warehouse.demo.series import (
     Character,
     Durations,
     Planted,
@@ -29,9 +29,9 @@ from fleetslo.warehouse.demo_series import (
     fit_hours,
     fold,
 )
-from fleetslo.warehouse.demo_slo import Tallies, chosen
-from fleetslo.warehouse.demo_timeline import timeline
-from fleetslo.warehouse.demo_traffic import averaged, minute_rate
+from fleetslo.warehouse.demo.slo import Tallies, chosen
+from fleetslo.warehouse.demo.timeline import timeline
+from fleetslo.warehouse.demo.traffic import averaged, minute_rate
 
 if TYPE_CHECKING:
     from fleetslo.warehouse.rollups import Measure

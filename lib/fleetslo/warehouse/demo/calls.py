@@ -4,18 +4,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from fleetslo.warehouse.demo_catalogue import Edge, Service, random_for
-from fleetslo.warehouse.demo_clock import Bools, Floats, Ints
-from fleetslo.warehouse.demo_latency import (
+from fleetslo.warehouse.demo.catalogue import Edge, Service, random_for
+from fleetslo.warehouse.demo.clock import Bools, Floats, Ints
+from fleetslo.warehouse.demo.latency import (
     LatencyModel,
     Pace,
     latency_model,
     places_for_rounding,
     spread_counts,
 )
-from fleetslo.warehouse.demo_rows import Histograms, Rows, exact
-from fleetslo.warehouse.demo_service import ServiceMaker, kept_minutes
-from fleetslo.warehouse.demo_traffic import noise
+from fleetslo.warehouse.demo.rows import Histograms, Rows, exact
+from fleetslo.warehouse.demo.service import ServiceMaker, kept_minutes
+from fleetslo.warehouse.demo.traffic import noise
 
 _ROWS_AT_ONCE = 4096
 

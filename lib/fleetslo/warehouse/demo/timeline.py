@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetslo.warehouse.demo_clock import LENGTH, Floats, Ints
-from fleetslo.warehouse.demo_rollouts import Releases
+from fleetslo.warehouse.demo.clock import LENGTH, Floats, Ints
+from fleetslo.warehouse.demo.rollouts import Releases
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetslo.warehouse.demo_catalogue import Service
-from fleetslo.warehouse.demo_clock import DAY, moment
+from fleetslo.warehouse.demo.catalogue import Service
+from fleetslo.warehouse.demo.clock import DAY, moment
 
 # What a service ran on before it took the upgrade that rolls through the fleet, and after.
 STACKS = {

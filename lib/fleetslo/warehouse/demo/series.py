@@ -4,21 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetslo.warehouse.demo_background import Background
-from fleetslo.warehouse.demo_catalogue import Endpoint, Service
-from fleetslo.warehouse.demo_clock import Floats, Ints
-from fleetslo.warehouse.demo_events import Effect
-from fleetslo.warehouse.demo_faults import ErrorCounts, Kinds
-from fleetslo.warehouse.demo_latency import (
+from fleetslo.warehouse.demo.background import Background
+from fleetslo.warehouse.demo.catalogue import Endpoint, Service
+from fleetslo.warehouse.demo.clock import Floats, Ints
+from fleetslo.warehouse.demo.events import Effect
+from fleetslo.warehouse.demo.faults import ErrorCounts, Kinds
+from fleetslo.warehouse.demo.latency import (
     LatencyModel,
     Pace,
     places_for_rounding,
     region_shift,
     spread_counts,
 )
-from fleetslo.warehouse.demo_rows import Histograms, exact
-from fleetslo.warehouse.demo_timeline import Timeline
-from fleetslo.warehouse.demo_traffic import noise
+from fleetslo.warehouse.demo.rows import Histograms, exact
+from fleetslo.warehouse.demo.timeline import Timeline
+from fleetslo.warehouse.demo.traffic import noise
 
 _ROWS_AT_ONCE = 4096
 

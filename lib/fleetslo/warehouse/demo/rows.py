@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from fleetslo.warehouse.demo_clock import DAY, Bools, Floats, Ints, times
+from fleetslo.warehouse.demo.clock import DAY, Bools, Floats, Ints, times
 
 
 class Words:

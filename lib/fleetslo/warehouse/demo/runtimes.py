@@ -3,13 +3,13 @@
 import numpy as np
 from scipy.special import ndtr
 
-from fleetslo.warehouse.demo_catalogue import random_for
-from fleetslo.warehouse.demo_clock import DAY, LENGTH, Bools, Floats, Ints
-from fleetslo.warehouse.demo_latency import places_for_rounding, spread_counts
-from fleetslo.warehouse.demo_rows import Histograms, Rows, exact
-from fleetslo.warehouse.demo_series import Planted
-from fleetslo.warehouse.demo_service import ServiceMaker
-from fleetslo.warehouse.demo_traffic import averaged, noise
+from fleetslo.warehouse.demo.catalogue import random_for
+from fleetslo.warehouse.demo.clock import DAY, LENGTH, Bools, Floats, Ints
+from fleetslo.warehouse.demo.latency import places_for_rounding, spread_counts
+from fleetslo.warehouse.demo.rows import Histograms, Rows, exact
+from fleetslo.warehouse.demo.series import Planted
+from fleetslo.warehouse.demo.service import ServiceMaker
+from fleetslo.warehouse.demo.traffic import averaged, noise
 
 _WORDS = ("service", "version", "region", "runtime", "framework", "framework_version")
 _FIRST_PAUSE, _PAUSE_BUCKETS = -150, 150

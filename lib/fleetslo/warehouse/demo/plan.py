@@ -4,18 +4,18 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from fleetslo.warehouse.demo_catalogue import (
+from fleetslo.warehouse.demo.catalogue import (
     Service,
     make_services,
     random_for,
     sends_telemetry,
     services_frame,
 )
-from fleetslo.warehouse.demo_clock import DAY, LENGTH, SIZES, Size
-from fleetslo.warehouse.demo_events import Effect, Incident
-from fleetslo.warehouse.demo_pages import Page, plan_pages
-from fleetslo.warehouse.demo_rollouts import Harm, Releases, plan_releases
-from fleetslo.warehouse.demo_story import HARMS, NUISANCES, OUTAGES, Outage, chance, error_rate
+from fleetslo.warehouse.demo.clock import DAY, LENGTH, SIZES, Size
+from fleetslo.warehouse.demo.events import Effect, Incident
+from fleetslo.warehouse.demo.pages import Page, plan_pages
+from fleetslo.warehouse.demo.rollouts import Harm, Releases, plan_releases
+from fleetslo.warehouse.demo.story import HARMS, NUISANCES, OUTAGES, Outage, chance, error_rate
 
 # The service whose last rollout is still a canary when the fleet ends.
 _STILL_SHIPPING = "playlist-read"

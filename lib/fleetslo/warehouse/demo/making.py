@@ -3,16 +3,16 @@
 ::
 
     demo                         folder, refusals, one rename at the end
-    ├── demo_workers             parts of the fleet, two processes at a time
-    │   └── demo_writing         one part: rows of its services into day partitions
-    │       ├── demo_service     requests and errors of one service, at every resolution
-    │       │   └── demo_series, demo_latency, demo_faults, demo_slo, demo_background, …
-    │       ├── demo_calls       calls to its dependencies
-    │       └── demo_runtimes    its processes, and SLIs that are not requests
-    ├── demo_plan                who ships what, what breaks, who suffers, who is woken
-    │   └── demo_story, demo_rollouts, demo_pages, demo_catalogue, demo_names
-    ├── demo_truth               what was planted
-    └── demo_notes               what the folder remembers
+    ├── workers             parts of the fleet, two processes at a time
+    │   └── writing         one part: rows of its services into day partitions
+    │       ├── service     requests and errors of one service, at every resolution
+    │       │   └── series, latency, faults, slo, background, …
+    │       ├── calls       calls to its dependencies
+    │       └── runtimes    its processes, and SLIs that are not requests
+    ├── plan                who ships what, what breaks, who suffers, who is woken
+    │   └── story, rollouts, pages, catalogue, names
+    ├── truth               what was planted
+    └── notes               what the folder remembers
 """
 
 import shutil
@@ -26,13 +26,13 @@ import polars as pl
 from fleetslo.errors import ParameterError, SettingsError, WarehouseError, nearest
 from fleetslo.files import writing
 from fleetslo.warehouse.base import Progress
-from fleetslo.warehouse.demo_catalogue import sends_telemetry
-from fleetslo.warehouse.demo_clock import SIZES
-from fleetslo.warehouse.demo_notes import note_all
-from fleetslo.warehouse.demo_plan import Plan, make_plan
-from fleetslo.warehouse.demo_truth import write_truth
-from fleetslo.warehouse.demo_workers import make_parts, parts_of
-from fleetslo.warehouse.demo_writing import write_events
+from fleetslo.warehouse.demo.catalogue import sends_telemetry
+from fleetslo.warehouse.demo.clock import SIZES
+from fleetslo.warehouse.demo.notes import note_all
+from fleetslo.warehouse.demo.plan import Plan, make_plan
+from fleetslo.warehouse.demo.truth import write_truth
+from fleetslo.warehouse.demo.workers import make_parts, parts_of
+from fleetslo.warehouse.demo.writing import write_events
 from fleetslo.warehouse.journal import locked
 from fleetslo.warehouse.layout import META_FILE, Layout
 from fleetslo.warehouse.measures import Measure

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fleetslo.warehouse.demo_catalogue import sends_telemetry
-from fleetslo.warehouse.demo_clock import DAY, END, LENGTH, moment
-from fleetslo.warehouse.demo_events import Effect
-from fleetslo.warehouse.demo_plan import Plan
+from fleetslo.warehouse.demo.catalogue import sends_telemetry
+from fleetslo.warehouse.demo.clock import DAY, END, LENGTH, moment
+from fleetslo.warehouse.demo.events import Effect
+from fleetslo.warehouse.demo.plan import Plan
 
 TRUTH = "truth.json"
 

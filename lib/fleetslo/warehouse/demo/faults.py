@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fleetslo.warehouse.demo_catalogue import Service, random_for
-from fleetslo.warehouse.demo_clock import Floats, Ints
-from fleetslo.warehouse.demo_events import (
+from fleetslo.warehouse.demo.catalogue import Service, random_for
+from fleetslo.warehouse.demo.clock import Floats, Ints
+from fleetslo.warehouse.demo.events import (
     GRPC_FAULTS,
     GRPC_MISTAKES,
     JVM_FAULTS,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetslo.warehouse.demo_clock import Bools, Ints
-from fleetslo.warehouse.demo_latency import LatencyModel
+from fleetslo.warehouse.demo.clock import Bools, Ints
+from fleetslo.warehouse.demo.latency import LatencyModel
 
 if TYPE_CHECKING:
     from fleetslo.warehouse.rollups import Measure

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fleetslo.errors import OutputError, WarehouseError
-from fleetslo.warehouse.demo_catalogue import Service, sends_telemetry
-from fleetslo.warehouse.demo_plan import Plan
-from fleetslo.warehouse.demo_writing import write_services
+from fleetslo.warehouse.demo.catalogue import Service, sends_telemetry
+from fleetslo.warehouse.demo.plan import Plan
+from fleetslo.warehouse.demo.writing import write_services
 
 if TYPE_CHECKING:
     from fleetslo.warehouse.rollups import Measure

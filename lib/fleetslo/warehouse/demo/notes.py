@@ -8,7 +8,7 @@ import polars as pl
 
 from fleetslo.warehouse import slo_minutes, sums
 from fleetslo.warehouse.contracts import read_contracts
-from fleetslo.warehouse.demo_clock import HISTORY_DAYS, ORIGIN, Size
+from fleetslo.warehouse.demo.clock import HISTORY_DAYS, ORIGIN, Size
 from fleetslo.warehouse.layout import FORMAT, Layout
 from fleetslo.warehouse.measures import Measure
 
