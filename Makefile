@@ -21,7 +21,8 @@ demo: setup ## make the demo fleet, run every report, build the site
 	$(FLEETSLO) run
 
 lab: setup ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks explore/explore_latency.ipynb
+	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
+	cd notebooks && ../$(BIN)/jupyter lab $(LAB) explore/explore_latency.ipynb
 
 report: setup ## run one report: make report NOTEBOOK=service_slo ARGS="-p service=checkout"
 	$(FLEETSLO) report $(NOTEBOOK) $(ARGS)
