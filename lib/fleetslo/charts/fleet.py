@@ -34,7 +34,8 @@ def every_service(
 
     Each row has the service's catalogue entry, the objective nearest to being missed (``label,
     sli, target, budget_left, burn_1h, alerts``), its ``verdict`` (the worst of all its
-    objectives), ``spent``: bad requests of that objective per day, ``p99_s``, ``rollouts``.
+    objectives), ``spent``: bad requests of that objective per day, ``p99_s``, ``rollouts``,
+    ``bad_count``: bad requests of its availability objectives.
     """
     of = {name: service.ordered(frame) for (name,), frame in judgements.group_by("service")}
     spark = {
@@ -69,6 +70,9 @@ def every_service(
                 "spent": [series.get(day) for day in axis] if series else None,
                 "p99_s": p99.get(name),
                 "rollouts": shipped.get(name, 0),
+                "bad_count": sum(
+                    row["bad_count"] for row in found if row["kind"] == "availability"
+                ),
             }
         )
     rows.sort(key=_attention)
@@ -200,7 +204,7 @@ def _half(counts: Sequence[int], bad: int) -> str:
 
 def table(rows: Rows) -> Table:
     """Return every service at a glance, sortable and searchable; each opens its report."""
-    bad = [sum(one or 0 for one in row["spent"] or ()) for row in rows]
+    bad = [row["bad_count"] for row in rows]
     few = half_of(bad)
     if not rows:
         title = "There are no services"

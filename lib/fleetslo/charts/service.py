@@ -118,7 +118,8 @@ def sentence(name: str, rows: Sequence[Mapping[str, Any]], about: Mapping[str, A
         over = words.share((first["budget_spent"] or 0) - 1)
         return f"`{name}` missed its {names} {noun}: {label} overspent its budget by **{over}**."
     left = words.share(first["budget_left"])
-    kept = "its objective" if len(judged) == 1 else f"all {words.numeral(len(judged))} objectives"
+    several = "both" if len(judged) == 2 else f"all {words.numeral(len(judged))}"
+    kept = "its objective" if len(judged) == 1 else f"{several} objectives"
     if first["page_firing"]:
         return (
             f"`{name}` met {kept} so far and has **{left}** of its {label} budget left, "
