@@ -13,6 +13,7 @@ from fleetslo.charts.latency_findings import latency_finding
 from fleetslo.charts.latency_grid import MOST_BINS, Binned, Grid, bin_width, binned, grid, levels
 from fleetslo.errors import NoData
 from fleetslo.periods import Period
+from fleetslo.reliability.latency import quantile_frame
 
 QUERY = "latency/hours"
 FORMULA = (
@@ -119,7 +120,7 @@ def quantiles_over_time(
     if threshold_s is not None:
         threshold(fig, threshold_s, target)
     return Chart(
-        title=_finding(hours, data, seen),
+        title=_typical(hours),
         says=(
             f"Durations that 50, 95 and 99 % of requests kept under, {_width_of(data.step)} a "
             f"point.{_missing(seen, data.step)}"
@@ -239,6 +240,15 @@ def _finding(hours: pl.DataFrame, data: Binned, seen: pl.DataFrame) -> str:
     if fine < data.step:
         seen = levels(binned(hours, data.period, fine))
     return latency_finding(seen, min(fine, data.step))
+
+
+def _typical(hours: pl.DataFrame) -> str:
+    """Return what half, and all but one in a hundred, of the requests kept under."""
+    whole = quantile_frame(hours, [], [0.5, 0.99]).row(0, named=True)
+    return (
+        f"Half of the requests took under {words.latency(whole['p50_s'])}, "
+        f"one in a hundred over {words.latency(whole['p99_s'])}"
+    )
 
 
 def _numbers(data: Binned, hours: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:

@@ -78,6 +78,7 @@ def worst_endpoints(endpoints: pl.DataFrame, *, within_s: float | None = None) -
                 pl.col("error_count") / pl.col("request_count")
             ),
             share=pl.col("error_count") / faults if faults else pl.lit(None, pl.Float64),
+            endpoint=pl.col("endpoint").replace({"": _UNNAMED}),
         )
         .sort("error_count", "request_count", descending=True)
         .drop("latency")
@@ -109,6 +110,8 @@ def worst_endpoints(endpoints: pl.DataFrame, *, within_s: float | None = None) -
 def _endpoint_title(rows: list[dict[str, Any]], faults: int, within_s: float | None) -> str:
     if not rows:
         return "No endpoint was called"
+    if [row["endpoint"] for row in rows] == [_UNNAMED]:
+        return "The source tells no endpoints apart"
     slow = max(rows, key=lambda row: row["p99_s"] or 0)
     if faults and len(rows) > 1 and (rows[0]["share"] or 0) > 1.5 / len(rows):
         return f"{rows[0]['endpoint']} had {words.share(rows[0]['share'])} of the faults"

@@ -13,7 +13,7 @@ tables, and a YAML file of the same name that says what ``raw`` holds::
       cases: {type: ARRAY<STRING>, default: []}       # may be left out
 
 On an embedded warehouse ``raw`` is read from files; columns that the YAML does not name are left
-unread. On BigQuery it is the table that the company has.
+unread. The same SQL runs on BigQuery over the table that a company has there.
 """
 
 from collections.abc import Mapping, Sequence

@@ -166,6 +166,15 @@ def _version_traits(
     return traits[versions, 0], traits[versions, 1]
 
 
+def _sway(series: Series, rows: Ints, random: np.random.Generator) -> Floats:
+    """Return how harm sways about its strength: worse under load, and never quite the same."""
+    served = series.served[rows]
+    busy = served / max(float(served.mean()), 1e-9)
+    drift = np.exp(noise(random, len(rows), 0.22, 90 if series.unit == 1 else 3))
+    swayed: Floats = (0.7 + 0.3 * np.minimum(busy, 2.0)) * drift
+    return swayed
+
+
 def _suffer(series: Series, effect: Effect, character: Character, timeline: Timeline) -> None:
     """Let an effect harm the rows it reaches, and note what it added."""
     rows = np.flatnonzero((series.minutes >= effect.start) & (series.minutes < effect.end))
@@ -173,7 +182,8 @@ def _suffer(series: Series, effect: Effect, character: Character, timeline: Time
         rows = rows[series.versions[rows] == timeline.names.index(effect.version)]
     if not len(rows):
         return
-    random, strength = character.random, effect.strength(series.minutes[rows])
+    random = character.random
+    strength = effect.strength(series.minutes[rows]) * _sway(series, rows, random)
     if effect.mistake is not None:
         share = np.minimum(strength * effect.mistake_rate, 0.9)
         kind = character.kinds.number(effect.mistake, None, is_fault=False)
