@@ -9,6 +9,8 @@ from fleetslo.charts.blocks import Col, Made, Table
 from fleetslo.reliability.latency import quantile_frame
 
 _MOST = 8
+# Requests of a source that does not say to which endpoint they went.
+_UNNAMED = "(all requests)"
 
 
 def by_error(errors: pl.DataFrame) -> Table:

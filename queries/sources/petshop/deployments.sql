@@ -3,6 +3,7 @@
 WITH issues AS (
   SELECT
     CONCAT(traffic, '/', split, '/', `case`) AS issue_id,
+    `case`,
     root_cause_node,
     issue_unix_ts
   FROM raw
@@ -17,7 +18,7 @@ SELECT
   issue_id AS deployment_id,
   issue_id AS rollout_id,
   root_cause_node AS service,
-  issue_id AS version,
+  `case` AS version,
   '' AS region,
   TIMESTAMP_SECONDS(issue_unix_ts) AS started_at,
   'succeeded' AS outcome

@@ -317,6 +317,9 @@ class TestSpending:
         # bucket -20 ends at 2 ** (-19 / 16) = 0.439 s, over 0.3 s
         assert calm.title.startswith("POST /orders is the slowest")
         assert spending.worst_endpoints(endpoints.clear()).title == "No endpoint was called"
+        unnamed = endpoints.head(1).with_columns(endpoint=pl.lit(""))
+        title = "The source tells no endpoints apart"
+        assert spending.worst_endpoints(unnamed, within_s=0.3).title == title
 
 
 class TestEvents:
