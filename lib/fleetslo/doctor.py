@@ -116,10 +116,28 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "services", text)
+    yield from _strangers(fleet.settings.project, services["service"].to_list())
     if judged.height and not judged["valid_count"].sum():
         yield Finding(
             "warn", "slo_minutes", "no objective has been counted", "fleetslo warehouse rollup"
         )
+
+
+def _strangers(project: Path, services: list[str]) -> Iterator[Finding]:
+    """Yield a warning for each of the project's own objectives whose service nobody knows."""
+    from fleetslo.errors import nearest
+    from fleetslo.fleet import objectives_in_force
+
+    for objective in objectives_in_force():
+        ours = objective.source.startswith(str(project / "queries"))
+        if ours and objective.for_condition is None and objective.service not in services:
+            yield Finding(
+                "warn",
+                "objectives",
+                f"{objective.source}: no service {objective.service!r} in the last 28 days."
+                f"{nearest(objective.service, services)}",
+                "mend the name, or load the service's data",
+            )
 
 
 def _objectives() -> str:

@@ -224,7 +224,14 @@ class Fleet:
     def rollup(self, progress: Progress | None = None) -> RollupReport:
         """Bring hours, days and ``slo_minutes`` up to date with what was loaded."""
         ever = Period(instant("2000-01-01"), self.complete_until + _DAY)
-        measures = measures_of(self.objectives_of(self.services(ever)))
+        known = self.services(ever)
+        # Before the first rollup the data names no service yet; an objective may all the same.
+        own = {one.service for one in self.objectives if one.for_condition is None}
+        named = pl.DataFrame(
+            {"service": sorted(own - set(known["service"]))}, {"service": pl.String}
+        )
+        everyone = pl.concat([known, named], how="diagonal")
+        measures = measures_of(self.objectives_of(everyone))
         return self.warehouse.rollup(measures, progress=progress)
 
 

@@ -79,6 +79,7 @@ def test_same_rows_as_the_literal_translation(rows: duckdb.DuckDBPyConnection, s
             "high AS NOT MATERIALIZED (",
         ),
         ("WITH most AS (SELECT MAX(a) AS a FROM t) SELECT a FROM most", "most AS (SELECT MAX"),
+        ("SELECT DIV(a + b, c - d) * 2", "(a + b) // (c - d) * 2"),
         ("SELECT TIMESTAMP_TRUNC(x, MONTH)", "DATE_TRUNC('MONTH', x)"),
         ("SELECT TIMESTAMP_ADD(x, INTERVAL 5 MILLISECOND)", "INTERVAL '5' MILLISECOND"),
     ],

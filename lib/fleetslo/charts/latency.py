@@ -103,7 +103,7 @@ def quantiles_over_time(
             go.Scatter(
                 y=theme.floats(seen[f"{name}_s"] * 1000),
                 **theme.regular(period.start + middle, data.step),
-                mode="lines",
+                **theme.lone_points(seen[f"{name}_s"].to_list()),
                 name=name,
                 line={"color": colour, "width": 2 if name == "p99" else 1.5},
                 hovertemplate="%{y:.3~s} ms",

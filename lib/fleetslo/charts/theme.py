@@ -4,6 +4,7 @@ This is the one module that charts import for their look: the colours of ``palet
 axes of ``timeline`` can be had from here as well.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -162,6 +163,19 @@ def floats(values: ArrayLike | pl.Series) -> NDArray[np.float32]:
     if isinstance(values, pl.Series):
         return values.cast(pl.Float32).to_numpy()
     return np.asarray(values, dtype=np.float32)
+
+
+def lone_points(values: Sequence[float | None]) -> dict[str, Any]:
+    """Return ``mode`` and ``marker`` of a line, so that a point between two gaps can be seen.
+
+    A line joins neighbours; a value that has none would be invisible.
+    """
+    known = [value is not None and not np.isnan(value) for value in values]
+    edge = [False, *known, False]
+    lone = [here and not (edge[i] or edge[i + 2]) for i, here in enumerate(known)]
+    if not any(lone):
+        return {"mode": "lines"}
+    return {"mode": "lines+markers", "marker": {"size": [5 if one else 0 for one in lone]}}
 
 
 def level(fig: go.Figure, y: float, label: str) -> go.Figure:

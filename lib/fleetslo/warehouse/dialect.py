@@ -137,7 +137,17 @@ def _repeated(node: exp.CTE) -> exp.Expression:
     return node
 
 
+def _divided(node: exp.IntDiv) -> exp.Expression:
+    """Keep the operands of DIV whole: written as ``a + b // c`` it would mean something else."""
+    for side in ("this", "expression"):
+        if isinstance(node.args[side], exp.Binary):
+            node.set(side, exp.paren(node.args[side].copy()))
+    return node
+
+
 def _rewritten(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.IntDiv):
+        return _divided(node)
     if isinstance(node, exp.TimestampTrunc):
         return _truncated(node)
     if isinstance(node, exp.TimestampAdd | exp.TimestampSub):
