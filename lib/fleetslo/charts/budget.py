@@ -49,7 +49,8 @@ def budget_left(
             line={"color": theme.GREY, "width": 1, "dash": "3px,3px"}, hoverinfo="skip",
         ),
         go.Scatter(
-            **theme.regular(start + timedelta(hours=1), timedelta(hours=1)), y=drawn, **theme.lone_points(left["budget_left"].to_list()),
+            **theme.regular(start + timedelta(hours=1), timedelta(hours=1)), y=drawn,
+            **theme.lone_points(left["budget_left"].to_list()),
             name="Budget left", line={"color": theme.BLUE},
             hovertemplate="%{y:.1%}<extra>Budget left</extra>",
         ),
