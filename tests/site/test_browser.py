@@ -132,7 +132,9 @@ def test_focus_can_be_seen(visit):
     page = visit("pages/fleet.html").page
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
-    assert page.locator(".skip").bounding_box()["y"] >= 0
+    page.wait_for_function(  # it slides into view
+        "document.querySelector('.skip').getBoundingClientRect().y >= 0"
+    )
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     page.locator("th[data-key=left] button").focus()

@@ -47,11 +47,15 @@ def _refuse_count(count: int) -> None:
         raise ParameterError(f"a count of {count} cannot be spread; give 0 or more")
 
 
+# The numbers next to 0 and 1: neither has a normal score of its own.
+_LEAST, _MOST = math.nextafter(0.0, 1.0), math.nextafter(1.0, 0.0)
+
+
 def _scores(quantiles: Sequence[float], count: int) -> list[float]:
     """Return the normal score of each quantile; 0 and 1 get that of one duration in ``count``."""
     inner = [q for q in quantiles if 0 < q < 1]
-    low = min([0.25 / count, *(q / 2 for q in inner[:1])])
-    high = max([1 - 0.25 / count, *((1 + q) / 2 for q in inner[-1:])])
+    low = max(min([0.25 / count, *(q / 2 for q in inner[:1])]), _LEAST)
+    high = min(max([1 - 0.25 / count, *((1 + q) / 2 for q in inner[-1:])]), _MOST)
     return [_NORMAL.inv_cdf(min(max(q, low), high)) for q in quantiles]
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleetslo.errors import ParameterError
@@ -23,6 +23,7 @@ DURATIONS = st.floats(min_value=1e-6, max_value=100)
 Z90, Z95, Z99 = 1.2815515655446004, 1.6448536269514722, 2.3263478740408408
 
 
+@example(1, {1.0: 0.0, 0.9999999999999999: 0.0})
 @given(
     st.integers(0, 100_000),
     st.dictionaries(st.floats(0, 1), st.one_of(st.just(0.0), DURATIONS), min_size=1, max_size=5),
