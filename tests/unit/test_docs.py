@@ -52,6 +52,13 @@ def test_a_make_line_names_a_target_that_make_knows(line: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_file_that_the_texts_link_to_is_there() -> None:
+    links = [link for text in TEXTS.values() for link in re.findall(r"\]\(([^)]+)\)", text)]
+    assert "docs/service.png" in links
+    for link in links:
+        assert link.startswith("https://") or (ROOT / link).is_file(), link
+
+
 def test_make_help_names_every_target() -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
