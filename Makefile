@@ -22,7 +22,7 @@ demo: setup ## make the demo fleet, run every report, build the site
 
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
-	cd notebooks && ../$(BIN)/jupyter lab $(LAB) explore/explore_latency.ipynb
+	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/explore/explore_latency.ipynb $(LAB)
 
 report: setup ## run one report: make report NOTEBOOK=service_slo ARGS="-p service=checkout"
 	$(FLEETSLO) report $(NOTEBOOK) $(ARGS)
