@@ -38,6 +38,7 @@ class Fleet:
         self.settings = settings
         self.warehouse = warehouse
         self._services: dict[Period, pl.DataFrame] = {}
+        self._days: dict[tuple[Period, tuple[str, ...]], pl.DataFrame] = {}
 
     def __repr__(self) -> str:
         """Return the address of the warehouse, as a notebook shows it."""
@@ -166,6 +167,13 @@ class Fleet:
             .sort("service")
         )
 
+    def slo_days(self, period: Period, services: Sequence[str] = ()) -> pl.DataFrame:
+        """Return ``slo/days`` of a period: the fleet's longest question, asked once each."""
+        key = (period, tuple(services))
+        if key not in self._days:
+            self._days[key] = self.query("slo/days", period=period, services=services)
+        return self._days[key]
+
     def objectives_of(self, services: pl.DataFrame) -> list[Objective]:
         """Return the objectives that apply to these services, each written out for one service.
 
@@ -187,7 +195,7 @@ class Fleet:
         objectives = [one for one in self.objectives_of(known) if one.service in names]
         minutes = burn_minutes(objectives)
         totals = {
-            window: self.query("slo/days", period=period.last(window), services=services)
+            window: self.slo_days(period.last(window), services)
             for window in {objective.window for objective in objectives}
         }
         recent = self.query(

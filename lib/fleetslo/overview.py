@@ -40,7 +40,7 @@ class Overview:
     @cached_property
     def days(self) -> pl.DataFrame:
         """Good and valid counts per service, objective and day."""
-        return self._query("slo/days")
+        return self.fleet.slo_days(self.period)
 
     @cached_property
     def latency(self) -> pl.DataFrame:

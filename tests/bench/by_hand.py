@@ -9,14 +9,18 @@ import polars as pl
 from fleetslo.periods import Period
 
 SLO_DAYS = """
-SELECT service, objective, definition, date_trunc('day', minute) AS day, sum(good_count) AS good_count,
+SELECT service, objective, definition, epoch_us(minute) // 86400000000 AS day, sum(good_count) AS good_count,
   sum(valid_count) AS valid_count, sum(uncertain_count) AS uncertain_count, count(*) AS covered_minutes
 FROM read_parquet($files) WHERE minute >= $start AND minute < $end GROUP BY ALL
 """
-WINDOWS = """
-SELECT service, objective, w AS window_minutes, sum(good_count), sum(valid_count), sum(uncertain_count)
-FROM read_parquet($files), unnest([5, 30, 60, 120, 360, 1440, 4320]) AS t(w)
-WHERE minute >= $start AND minute < $end AND minute >= $end - to_minutes(w) GROUP BY ALL
+_SUMS = ", ".join(
+    f"sum({count}) FILTER (minute >= $end - INTERVAL {minutes} MINUTE)"
+    for minutes in (5, 30, 60, 120, 360, 1440, 4320)
+    for count in ("good_count", "valid_count", "uncertain_count")
+)
+WINDOWS = f"""
+SELECT service, objective, {_SUMS}
+FROM read_parquet($files) WHERE minute >= $start AND minute < $end GROUP BY ALL
 """
 LATENCY = """
 WITH buckets AS (
@@ -29,6 +33,7 @@ COUNTS = """
 SELECT service, min(hour), max(hour), sum(request_count) FROM read_parquet($files)
 WHERE hour >= $start AND hour < $end GROUP BY ALL
 """
+NEWEST = "SELECT max(minute) FROM read_parquet($files) WHERE minute >= $start AND minute < $end"
 EVENTS = "SELECT * FROM read_parquet($files) WHERE started_at >= $start AND started_at < $end"
 SERVICES = "SELECT * FROM read_parquet($files)"
 
@@ -58,6 +63,7 @@ def by_hand(folder: Path, period: Period) -> dict[str, pl.DataFrame]:
         "days": ask(SLO_DAYS, "slo_minutes", period),
         "windows": ask(WINDOWS, "slo_minutes", recent),
         "latency": ask(LATENCY, "requests_daily", period),
+        "newest": ask(NEWEST, "slo_minutes", recent),
         "deployments": ask(EVENTS, "deployments", period),
         "incidents": ask(EVENTS, "incidents", period),
     }
