@@ -203,6 +203,8 @@ _USED = {
 }
 
 
-def complete(until: datetime | None) -> str:
-    """Return how far the data reaches, as a page says it."""
-    return "no data yet" if until is None else f"data complete to {words.moment(until)}"
+def complete(until: datetime | None, period: Period) -> str:
+    """Return how far the data reaches, as a page says it; the year where it is another one."""
+    if until is None:
+        return "no data yet"
+    return f"data complete to {words.moment(until, year=until.year != period.end.year)}"

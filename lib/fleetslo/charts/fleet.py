@@ -99,7 +99,7 @@ def head(rows: Rows, judgements: pl.DataFrame, period: Period, complete_until: d
             f"{period.label}, UTC, {words.window(period.length)}",
             words.plural(squads, "squad"),
             f"{words.count(requests)} requests",
-            events.complete(complete_until),
+            events.complete(complete_until, period),
         ],
         headline={
             "services": len(rows),

@@ -1,5 +1,6 @@
 """The head of a service's page: its verdict sentence, its four numbers, what changed."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,9 +66,10 @@ def head(
     tier = f"tier {about['tier']}" if about["tier"] else known
     coverage = min((row["coverage"] for row in rows), default=None)
     facts = [f"{period.label}, UTC, {words.window(period.length)}", tier]
-    facts.append(events.complete(complete_until))
+    facts.append(events.complete(complete_until, period))
     if coverage is not None:
-        facts.append(f"coverage {words.share(coverage)}")
+        # Cut, not rounded, as the reason of a verdict cuts it: 89.9 % is not yet 90 %.
+        facts.append(f"coverage {words.share(math.floor(coverage * 100) / 100)}")
     return Verdict(
         path=[
             ("Fleet", "page:fleet_overview"),

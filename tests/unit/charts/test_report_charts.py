@@ -470,4 +470,6 @@ def test_sources_name_what_each_was_used_for() -> None:
     )
     payload = events.sources(freshness, PERIOD, "duckdb:///w", lab="x").payload()
     assert payload["run"][1] == ["Warehouse", "duckdb:///w"]
-    assert events.complete(None) == "no data yet"
+    assert events.complete(None, PERIOD) == "no data yet"
+    assert events.complete(END, PERIOD) == "data complete to 1 Nov 00:00"
+    assert events.complete(END.replace(year=2027), PERIOD) == "data complete to 1 Nov 2027 00:00"
