@@ -1,5 +1,6 @@
 """How a block shows itself: as a payload for the site, as HTML in JupyterLab, as text elsewhere."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,18 +12,18 @@ LAB_ONLY = {"fleetslo": "lab"}
 """Metadata of an output that only JupyterLab needs."""
 
 
-class Block:
+class Block(ABC):
     """What every block has in common: a kind, a payload, and how it is displayed."""
 
     kind: ClassVar[str]
 
+    @abstractmethod
     def payload(self) -> dict[str, Any]:
         """Return the block as plain JSON; ``block`` is its kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self) -> str:
         """Return the block as plain text."""
-        raise NotImplementedError
 
     def _ipython_display_(self) -> None:
         """Show the block: payload for the site, HTML for JupyterLab, text for a terminal."""

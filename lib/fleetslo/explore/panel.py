@@ -1,6 +1,7 @@
 """One chart in a widget: its finding, its figure, its numbers, or why there is none."""
 
 import json
+from abc import ABC, abstractmethod
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,7 +19,7 @@ def html(inside: str = "") -> widgets.HTML:
     return widgets.HTML(inside, layout=widgets.Layout(width="100%", margin="0"))
 
 
-class Shown:
+class Shown(ABC):
     """Something that is shown by a widget.
 
     Attributes:
@@ -27,9 +28,9 @@ class Shown:
 
     widget: widgets.Widget
 
+    @abstractmethod
     def text(self) -> str:
         """Return what it says where no widget can be shown."""
-        raise NotImplementedError
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """Return the widget for a front end, and words for everything else."""
