@@ -96,7 +96,7 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         fleet = open_fleet(settings.warehouse)
         until, last_day = fleet.complete_until, fleet.last_day
     except FleetsloError as error:
-        yield Finding("fail", "warehouse", str(error), "fleetslo demo makes one to try things on")
+        yield Finding("fail", "warehouse", str(error), _remedy(settings.warehouse))
         return
     yield Finding("ok", "warehouse", f"{settings.warehouse}, data to {until:%Y-%m-%d %H:%M} UTC")
     try:
@@ -109,7 +109,7 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         yield Finding("warn", "services", "the catalogue is empty", "load the table 'services'")
         return
     bare = services.height - judged["service"].n_unique()
-    text = f"{services.height:,} services, {judged.height:,} objectives over 28 days"
+    text = f"{services.height:,} services, {judged.height:,} objectives"
     if bare:
         yield Finding(
             "warn", "services", f"{text}; {bare:,} have no objective", "queries/objectives/"
@@ -121,6 +121,12 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "warn", "slo_minutes", "no objective has been counted", "fleetslo warehouse rollup"
         )
+
+
+def _remedy(url: str) -> str:
+    if url.startswith("duckdb:"):
+        return "'fleetslo warehouse create' makes one, 'fleetslo demo' one to try things on"
+    return "mend the setting 'warehouse', or what the message names"
 
 
 def _strangers(project: Path, services: list[str]) -> Iterator[Finding]:

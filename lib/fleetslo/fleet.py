@@ -133,8 +133,9 @@ class Fleet:
         known = self.services(period)
         if not known["reported"].any():
             raise NoData(
-                f"nothing was recorded in {period}; the newest whole day of data ends on "
-                f"{self.last_day:%Y-%m-%d}"
+                f"no hour was recorded in {period}; the newest whole day of data ends on "
+                f"{self.last_day:%Y-%m-%d}. 'fleetslo warehouse rollup' makes hours of what was "
+                "loaded"
             )
         return period
 

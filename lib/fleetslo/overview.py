@@ -43,6 +43,11 @@ class Overview:
         return self.fleet.slo_days(self.period)
 
     @cached_property
+    def failures(self) -> pl.DataFrame:
+        """Requests and faults per service and day."""
+        return self._query("requests/days")
+
+    @cached_property
     def latency(self) -> pl.DataFrame:
         """Requests and merged latency per service."""
         return self._query("latency/services")

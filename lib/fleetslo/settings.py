@@ -69,7 +69,7 @@ def _refuse_unknown(names: Mapping[str, str]) -> None:
         if name not in known:
             raise SettingsError(
                 f"{origin}: there is no setting {name!r}.{nearest(name, known)} "
-                "See 'fleetslo settings'."
+                f"Settings are {', '.join(known)}"
             )
 
 

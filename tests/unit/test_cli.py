@@ -193,7 +193,7 @@ def test_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> Non
     assert cli.run(["doctor"]) == 3
     out = capsys.readouterr().out
     assert "FAIL warehouse" in out
-    assert "→ fleetslo demo" in out
+    assert "fleetslo demo" in out
     assert "ok   notebooks" in out
 
 

@@ -30,7 +30,7 @@ def test_a_period_is_checked_against_the_data(fleet: fs.Fleet) -> None:
     assert fleet.period("7d") == fs.Period.ending(END, days=7)
     with pytest.raises(PeriodError, match="end it on 2026-11-01"):
         fleet.period("2026-10-15/2026-11-15")
-    with pytest.raises(NoData, match="nothing was recorded"):
+    with pytest.raises(NoData, match="no hour was recorded"):
         fleet.period("2019-01")
 
 

@@ -80,8 +80,10 @@ def budget_left(
 def _left_title(left: pl.DataFrame, judgement: Mapping[str, Any]) -> str:
     label = judgement["label"]
     remaining = judgement["budget_left"]
+    if not judgement["objective"]:
+        return "No objective names this service, so there is no budget to spend"
     if judgement["valid_count"] == 0:
-        return f"{label}: no requests, so nothing was spent"
+        return f"{label}: no requests were counted, so nothing is known of its budget"
     if judgement["verdict"] == "unjudged":
         return f"{label} cannot be judged yet: {judgement['reason']}"
     if remaining is None:
@@ -100,9 +102,10 @@ def _left_title(left: pl.DataFrame, judgement: Mapping[str, Any]) -> str:
         return f"Six hours from {when} took {took} of the {label.lower()} budget"
     if not gone.is_empty():
         return f"{label} ran out of budget on {words.day(gone['hour'][0])}, little by little"
-    if not judgement["bad_count"]:
+    if not judgement["bad_count"] or stretch is None:
         return f"{label} spent none of its budget"
-    return f"{label} spent {spent} of its budget, evenly"
+    most = words.share(stretch[1] * (judgement["budget_spent"] or 0))
+    return f"{label} spent {spent} of its budget, at most {most} in any six hours"
 
 
 def burn(
@@ -135,12 +138,17 @@ def burn(
     fig.update_layout(bargap=0)
     theme.mark_time(fig, deployments, incidents, start=period.start, end=period.end)
     over = int((burned["burn"].fill_null(0) > 1).sum())
-    if peak > 1:
+    known = hours["valid_count"].drop_nulls()
+    if not judgement["objective"]:
+        title = "No objective names this service, so nothing can burn"
+    elif not known.sum():
+        title = "No requests were counted, so nothing is known of the burn rate"
+    elif peak > 1:
         at = burned.sort("burn", descending=True, nulls_last=True)["hour"][0]
         noun = words.plural(over, "hour")
         title = (
             f"{judgement['label']} burned at up to {words.burn(peak)} on {words.moment(at)}; "
-            f"{noun} of {burned.height:,} were over 1 ×"
+            f"{noun} of {known.len():,} were over 1 ×"
         )
     else:
         title = f"{judgement['label']} never burned faster than its budget allows"
@@ -201,7 +209,11 @@ def spent_in_incidents(
         if row["bad_count"]
     ]
     inside = [row for row in rows.iter_rows(named=True) if row["incident_ids"] and row["bad_count"]]
-    if not total:
+    if not judgement["objective"]:
+        title = "No objective names this service, so nothing counts as spent"
+    elif causes.is_empty():
+        title = "No requests were counted, so nothing is known of what was spent"
+    elif not total:
         title = "Nothing was spent"
     elif not inside:
         title = "Everything was spent outside incidents"
@@ -225,7 +237,7 @@ def spent_in_incidents(
             {"Bad requests": total},
             ["slo/minutes", "oncall/incidents"],
         ),
-        empty="No request was bad.",
+        empty="No bad request was counted.",
         width="half",
     )
 

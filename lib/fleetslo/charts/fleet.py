@@ -35,7 +35,7 @@ def every_service(
     Each row has the service's catalogue entry, the objective nearest to being missed (``label,
     sli, target, budget_left, burn_1h, alerts``), its ``verdict`` (the worst of all its
     objectives), ``spent``: bad requests of that objective per day, ``p99_s``, ``rollouts``,
-    ``bad_count``: bad requests of its availability objectives.
+    ``day_count`` and ``error_count``: requests of the period's whole days, and its faults.
     """
     of = {name: service.ordered(frame) for (name,), frame in judgements.group_by("service")}
     spark = {
@@ -46,6 +46,12 @@ def every_service(
     }
     axis = sorted(set(days["day"].cast(pl.Date)))
     p99 = dict(quantile_frame(latency, ["service"], [0.99]).select("service", "p99_s").iter_rows())
+    counted = {
+        name: (requests, faults)
+        for name, requests, faults in latency.select(
+            "service", "request_count", "error_count"
+        ).iter_rows()
+    }
     counts = events.rollouts(deployments)["service"].value_counts()
     shipped = dict(counts.iter_rows())
     rows = []
@@ -70,17 +76,20 @@ def every_service(
                 "spent": [series.get(day) for day in axis] if series else None,
                 "p99_s": p99.get(name),
                 "rollouts": shipped.get(name, 0),
-                "bad_count": sum(
-                    row["bad_count"] for row in found if row["kind"] == "availability"
-                ),
+                "day_count": counted.get(name, (0, 0))[0],
+                "error_count": counted.get(name, (0, 0))[1],
             }
         )
     rows.sort(key=_attention)
     return rows
 
 
+_ORDER = ("missed", "at_risk", "unjudged", "met", None)
+"""Who is listed first: what nobody can judge needs more attention than what is met."""
+
+
 def _attention(row: Mapping[str, Any]) -> tuple[int, float, str]:
-    rank = RANK.get(row["verdict"], len(RANK))
+    rank = _ORDER.index(row["verdict"])
     left = row["budget_left"]
     return rank, left if left is not None else 9.0, row["service"]
 
@@ -139,13 +148,11 @@ def _sentence(rows: Rows, counted: Mapping[str, int]) -> str:
 def tiles(
     rows: Rows, judgements: pl.DataFrame, deployments: pl.DataFrame, incidents: pl.DataFrame
 ) -> Tiles:
-    """Return the fleet's four numbers: objectives met, faults, rollouts, incidents."""
+    """Return the fleet's four numbers: objectives met, failed requests, rollouts, incidents."""
     judged = judgements.filter(pl.col("verdict") != "unjudged")
     met = judged.filter(pl.col("verdict") != "missed").height
-    available = judgements.filter(pl.col("kind") == "availability").sort(
-        "bad_count", descending=True
-    )
-    bad, valid = int(available["bad_count"].sum()), int(available["valid_count"].sum())
+    failed = [row["error_count"] for row in rows]
+    requests = sum(row["day_count"] for row in rows)
     shipped = events.rollouts(deployments)
     undone = shipped.filter(pl.col("outcome").is_in(["rolled_back", "failed"])).height
     lasted = (incidents["resolved_at"] - incidents["started_at"]).drop_nulls().dt.total_seconds()
@@ -160,9 +167,9 @@ def tiles(
                 + (f"; {unjudged:,} cannot be judged yet" if unjudged else ""),
             ),
             Tile(
-                "Bad requests",
-                words.percent(bad / valid) if valid else "–",
-                _half(available["bad_count"].to_list(), bad),
+                "Failed requests",
+                words.percent(sum(failed) / requests) if requests else "–",
+                _half(failed),
             ),
             Tile(
                 "Rollouts",
@@ -196,25 +203,23 @@ def half_of(counts: Sequence[int]) -> int:
     return 0
 
 
-def _half(counts: Sequence[int], bad: int) -> str:
-    if not bad:
+def _half(counts: Sequence[int]) -> str:
+    if not sum(counts):
         return "none in any service"
     return f"half of them in {words.plural(half_of(counts), 'service')}"
 
 
 def table(rows: Rows) -> Table:
     """Return every service at a glance, sortable and searchable; each opens its report."""
-    bad = [row["bad_count"] for row in rows]
-    few = half_of(bad)
+    failed = [row["error_count"] for row in rows]
+    few = half_of(failed)
     if not rows:
         title = "There are no services"
-    elif not sum(bad):
-        title = "No objective counted a bad request"
-    elif few <= len(rows) / 4:
-        noun = "service" if few == 1 else "services"
-        title = f"{words.capital(words.numeral(few))} {noun} had half of the fleet's bad requests"
+    elif not sum(failed):
+        title = "No request of the fleet failed"
     else:
-        title = "The fleet's bad requests are spread over many services"
+        noun = "service" if few == 1 else "services"
+        title = f"{words.capital(words.numeral(few))} {noun} had half of the failed requests"
     return Table(
         title=title,
         says="The objective nearest to being missed of each service, the least budget first. "
@@ -238,7 +243,7 @@ def table(rows: Rows) -> Table:
         made=Made(
             "SLI = good ÷ valid; budget left = 1 − bad ÷ ((1 − target) × valid), over the "
             "objective's own window",
-            {"Services": len(rows), "Bad requests": sum(bad)},
+            {"Services": len(rows), "Failed requests": sum(failed)},
             ["slo/days", "slo/window_totals", "latency/services", "fleet/services"],
         ),
         empty="Neither the catalogue nor the data names a service in this period.",

@@ -13,7 +13,7 @@ from fleetslo.periods import Period
 from fleetslo.reliability.judging import RANK
 
 Rows = list[dict[str, Any]]
-_NAMED = 4  # services drawn apart in the chart of bad requests; the rest are one colour
+_NAMED = 4  # services drawn apart in the chart of failed requests; the rest are one colour
 _LIVE = timedelta(hours=3)
 
 
@@ -132,45 +132,34 @@ def watched(rows: Rows, period: Period) -> Table:
     )
 
 
-def bad_by_day(
-    days: pl.DataFrame,
-    judgements: pl.DataFrame,
-    period: Period,
-    deployments: pl.DataFrame,
-    incidents: pl.DataFrame,
+def failed_by_day(
+    days: pl.DataFrame, period: Period, deployments: pl.DataFrame, incidents: pl.DataFrame
 ) -> Chart:
-    """Return the bad requests of the fleet's availability objectives by day and service.
+    """Return the failed requests of the fleet by day and service.
 
-    ``days`` are rows of ``slo/days``; the services with most bad requests are drawn apart.
+    ``days`` are rows of ``requests/days``; the services with most of them are drawn apart.
     """
-    wanted = judgements.filter(pl.col("kind") == "availability").select("service", "objective")
-    bad = (
-        days.join(wanted, on=["service", "objective"], how="semi")
-        .with_columns(bad_count=pl.col("valid_count") - pl.col("good_count"))
-        .group_by("service", "day")
-        .agg(pl.col("bad_count", "valid_count").sum())
-    )
-    total = int(bad["bad_count"].sum())
+    total = int(days["error_count"].sum())
     most = (
-        bad.group_by("service").agg(pl.col("bad_count").sum())
-        .sort("bad_count", "service", descending=[True, False]).head(_NAMED)
+        days.group_by("service").agg(pl.col("error_count").sum())
+        .sort("error_count", "service", descending=[True, False]).head(_NAMED)
     )  # fmt: skip
     names = most["service"].to_list()
     shades = [theme.BLUE, theme.SLATE, theme.BLUE_SOFT, theme.GREY]
-    axis = sorted(bad["day"].unique())
-    fig = theme.figure(height=280, y_title="bad requests")
+    axis = sorted(days["day"].unique())
+    fig = theme.figure(height=280, y_title="failed requests")
     fig.add_traces(
         [
             go.Bar(
                 **theme.regular(axis[0], timedelta(days=1)) if axis else {},
-                y=theme.floats(_daily(bad.filter(pl.col("service") == name), axis)),
+                y=theme.floats(_daily(days.filter(pl.col("service") == name), axis)),
                 name=plotly_text(name), marker={"color": shade}, offset=0,
                 hovertemplate="%{y:,.0f}<extra>" + plotly_text(name) + "</extra>",
             )
             for name, shade in zip(names, shades, strict=False)
         ]
     )  # fmt: skip
-    others = bad.filter(~pl.col("service").is_in(names))
+    others = days.filter(~pl.col("service").is_in(names))
     fig.add_bar(
         **theme.regular(axis[0], timedelta(days=1)) if axis else {},
         y=theme.floats(_daily(others, axis)), name="all others",
@@ -180,48 +169,48 @@ def bad_by_day(
     fig.update_layout(barmode="stack", bargap=0.1, showlegend=True)
     theme.mark_time(fig, deployments, incidents, start=period.start, end=period.end)
     numbers = (
-        bad.group_by("day").agg(pl.col("bad_count", "valid_count").sum()).sort("day")
-        .with_columns(bad_ratio=pl.col("bad_count") / pl.col("valid_count"))
-        .with_columns(pl.col("day").cast(pl.Date))
+        days.group_by("day").agg(pl.col("error_count", "request_count").sum()).sort("day")
+        .with_columns(
+            pl.col("day").cast(pl.Date),
+            failed=pl.when(pl.col("request_count") > 0).then(
+                pl.col("error_count") / pl.col("request_count")
+            ),
+        )
     )  # fmt: skip
     return Chart(
         title=_day_title(numbers, most, total),
-        says="Bad requests of every availability objective by day, with deployments (ticks) and "
-        "incidents (bands) of the whole fleet.",
+        says="Failed requests of every service by day, with deployments (ticks) and incidents "
+        "(bands) of the whole fleet.",
         figure=fig,
         numbers=numbers,
         made=Made(
-            "bad = valid − good, over the availability objectives",
-            {"Bad requests": total, "Rollouts": events.rollouts(deployments).height},
-            ["slo/days", "delivery/deployments", "oncall/incidents"],
+            "failed: faults of the server (5xx, exceptions, dropped), never the caller's mistakes",
+            {"Failed requests": total, "Rollouts": events.rollouts(deployments).height},
+            ["requests/days", "delivery/deployments", "oncall/incidents"],
         ),
         columns=[
             Col("day", "Day", "time", format="day"),
-            Col("valid_count", "Requests", "number"),
-            Col("bad_count", "Bad", "number"),
-            Col("bad_ratio", "Bad share", "percent"),
+            Col("request_count", "Requests", "number"),
+            Col("error_count", "Failed", "number"),
+            Col("failed", "Share", "percent"),
         ],
     )
 
 
-def _daily(bad: pl.DataFrame, axis: list[Any]) -> pl.Series:
-    sums = dict(bad.group_by("day").agg(pl.col("bad_count").sum()).iter_rows())
+def _daily(days: pl.DataFrame, axis: list[Any]) -> pl.Series:
+    sums = dict(days.group_by("day").agg(pl.col("error_count").sum()).iter_rows())
     return pl.Series([sums.get(day) for day in axis], dtype=pl.Float64)
 
 
 def _day_title(numbers: pl.DataFrame, most: pl.DataFrame, total: int) -> str:
     if not total:
-        return "No request of the fleet was bad"
-    worst = numbers.sort("bad_count", descending=True).row(0, named=True)
-    share = worst["bad_count"] / total
+        return "No request of the fleet failed"
+    worst = numbers.sort("error_count", descending=True).row(0, named=True)
+    share = worst["error_count"] / total
     top = most.row(0, named=True)
     if share > 3 / numbers.height:
-        return (
-            f"{words.day(worst['day'])} alone had {words.share(share)} of the fleet's bad requests"
-        )
-    return (
-        f"{top['service']} had {words.share(top['bad_count'] / total)} of the fleet's bad requests"
-    )
+        return f"{words.day(worst['day'])} alone had {words.share(share)} of the failed requests"
+    return f"{top['service']} had {words.share(top['error_count'] / total)} of the failed requests"
 
 
 def deployments_by_service(deployments: pl.DataFrame, incidents: pl.DataFrame) -> Table:

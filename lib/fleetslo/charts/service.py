@@ -64,7 +64,7 @@ def head(
     squad = about["squad"]
     known = "no tier" if about["catalogued"] else "not in the catalogue"
     tier = f"tier {about['tier']}" if about["tier"] else known
-    coverage = min((row["coverage"] for row in rows), default=None)
+    coverage = rows[0]["coverage"] if rows else None  # of what the sentence speaks of
     facts = [f"{period.label}, UTC, {words.window(period.length)}", tier]
     facts.append(events.complete(complete_until, period))
     if coverage is not None:

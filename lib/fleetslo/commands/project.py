@@ -44,7 +44,8 @@ def doctor() -> None:
         if finding.remedy:
             say(f"     → {finding.remedy}")
     if faults:
-        raise SettingsError(f"{faults} things have to be mended before reports can run")
+        things = "1 thing has" if faults == 1 else f"{faults} things have"
+        raise SettingsError(f"{things} to be mended before reports can run")
 
 
 def register(app: typer.Typer) -> None:

@@ -154,7 +154,8 @@ class Query:
             if kind.element is None:
                 values[name] = _parsed(self.name, name, kind, text)
             else:
-                parts = [part.strip() for part in text.split(",") if part.strip()]
+                listed = text.strip().removeprefix("[").removesuffix("]").split(",")
+                parts = [part.strip() for part in listed if part.strip()]
                 values[name] = [_parsed(self.name, name, kind.element, part) for part in parts]
         return values
 

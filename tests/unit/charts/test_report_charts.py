@@ -198,6 +198,23 @@ class TestTiles:
         assert "no requests" in tiles[-2].detail
 
 
+def test_what_is_not_known_is_not_called_good() -> None:
+    silent = judgement(0, 0)
+    nothing = minutes({}).clear()
+    for chart in (
+        budget.budget_left(nothing, silent, PERIOD, deployments(), incidents()),
+        budget.burn(nothing, silent, PERIOD, deployments(), incidents()),
+        budget.spent_in_incidents(causes({}, incidents()).clear(), silent, incidents()),
+    ):
+        assert "nothing is known" in chart.title
+    bare = dict(NO_OBJECTIVE)
+    for chart in (
+        budget.burn(nothing, bare, PERIOD, deployments(), incidents()),
+        budget.spent_in_incidents(causes({}, incidents()).clear(), bare, incidents()),
+    ):
+        assert chart.title.startswith("No objective names this service")
+
+
 def test_changes_in_a_week() -> None:
     now = judgements(judgement(998_100, 1_000_000))
     before = judgements(judgement(999_600, 1_000_000))
@@ -240,11 +257,14 @@ class TestBudget:
         chart = budget.budget_left(
             minutes(even), judgement(671_776, 672_000), PERIOD, deployments(), incidents()
         )
-        assert chart.title == "Availability spent 33\u202f% of its budget, evenly"
+        # one bad request every third hour: two in six hours, 2 of 672
+        assert chart.title == (
+            "Availability spent 33\u202f% of its budget, at most 0.3\u202f% in any six hours"
+        )
         none = budget.budget_left(
             minutes({}).clear(), dict(NO_OBJECTIVE), PERIOD, deployments(), incidents()
         )
-        assert "no requests" in none.title
+        assert none.title.startswith("No objective names this service")
 
     def test_burn_names_its_peak(self) -> None:
         row = judgement(671_980, 672_000)
@@ -385,7 +405,12 @@ class TestFleet:
             }
         )
         latency = pl.DataFrame(
-            {"service": ["ads"], "latency": [[{"bucket": -40, "count": 10}]]},
+            {
+                "service": ["ads", "checkout"],
+                "request_count": [1_000_000, 1_000_000],
+                "error_count": [2_000, 400],
+                "latency": [[{"bucket": -40, "count": 10}], []],
+            },
         )
         return (
             services,
@@ -409,7 +434,7 @@ class TestFleet:
         head = fleet.head(rows, judged, PERIOD, END)
         assert head.sentence == "**1 of 2** services met their objectives; one missed."
         tiles = fleet.tiles(rows, judged, shipped, incidents()).tiles
-        # 2,000 + 400 bad of 2 M; ads alone has half of them
+        # 2,000 + 400 failed of 2 M; ads alone has half of them
         assert tiles[0].value == "50\u202f%"
         assert tiles[1].value == "0.12\u202f%"
         assert tiles[1].detail == "half of them in 1 service"
@@ -420,7 +445,9 @@ class TestFleet:
         rows = fleet.every_service(services, judged.clear(), days.clear(), latency, shipped)
         head = fleet.head(rows, judged.clear(), PERIOD, END)
         assert head.sentence == "No objective names any of 3 services."
-        assert fleet.table(rows).title == "No objective counted a bad request"
+        assert fleet.table(rows).title == "One service had half of the failed requests"
+        free = fleet.every_service(services, judged.clear(), days.clear(), latency.clear(), shipped)
+        assert fleet.table(free).title == "No request of the fleet failed"
 
     def test_the_table_and_what_burns(self) -> None:
         services, judged, days, latency, shipped = self.frames()
@@ -441,8 +468,12 @@ class TestFleet:
         assert seen.title == "Every service of tier 1 and 2 has objectives and live telemetry"
         late = groups.watched(rows, PERIOD.next())
         assert late.title.startswith("Two services of tier 1 and 2 lack")
-        chart = groups.bad_by_day(days, judged, PERIOD, shipped, incidents())
-        assert chart.numbers["bad_count"].to_list() == [2_400]
+        failures = latency.select("service", "request_count", "error_count").with_columns(
+            day=pl.lit(START)
+        )
+        chart = groups.failed_by_day(failures, PERIOD, shipped, incidents())
+        assert chart.numbers["error_count"].to_list() == [2_400]
+        assert chart.title == "ads had 83\u202f% of the failed requests"  # 2,000 of 2,400
         table = groups.deployments_by_service(shipped, incidents({"caused_by": "r9"}))
         assert table.title == "All 2 rollouts went through"
         assert table.rows["caused"].to_list() == [1, 0]  # type: ignore[call-overload,index]
@@ -452,7 +483,8 @@ class TestFleet:
         rows = fleet.every_service(services, judged, days, latency, shipped)
         assert fleet.head(rows, judged, PERIOD, END).sentence == "The fleet is empty."
         assert fleet.table(rows).title == "There are no services"
-        assert groups.bad_by_day(days, judged, PERIOD, shipped, incidents()).title.startswith(
+        none = latency.with_columns(day=pl.lit(START))
+        assert groups.failed_by_day(none, PERIOD, shipped, incidents()).title.startswith(
             "No request"
         )
         assert groups.deployments_by_service(shipped, incidents()).title == "Nothing was deployed"
@@ -469,7 +501,7 @@ def test_sources_name_what_each_was_used_for() -> None:
         {"table_name": ["slo_minutes"], "complete_until": pl.Series([END], dtype=UTC_TIME)}
     )
     payload = events.sources(freshness, PERIOD, "duckdb:///w", lab="x").payload()
-    assert payload["run"][1] == ["Warehouse", "duckdb:///w"]
+    assert payload["run"][1] == ["Warehouse", "Parquet files, read by DuckDB"]  # no local path
     assert events.complete(None, PERIOD) == "no data yet"
     assert events.complete(END, PERIOD) == "data complete to 1 Nov 00:00"
     assert events.complete(END.replace(year=2027), PERIOD) == "data complete to 1 Nov 2027 00:00"
