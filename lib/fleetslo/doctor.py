@@ -99,6 +99,9 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         yield Finding("fail", "warehouse", str(error), _remedy(settings.warehouse))
         return
     yield Finding("ok", "warehouse", f"{settings.warehouse}, data to {until:%Y-%m-%d %H:%M} UTC")
+    if late := fleet.warehouse.pending():
+        text = f"{max(late.values())} days changed since the last one"
+        yield Finding("warn", "rollup", text, "fleetslo warehouse rollup")
     try:
         period = fleet.period("28d", last_day)
         services, judged = fleet.services(period), fleet.judgements(period)

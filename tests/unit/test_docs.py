@@ -75,6 +75,32 @@ def test_the_python_of_the_readme_runs(tiny: Path) -> None:
         assert isinstance(names["days"], pl.DataFrame)
         assert names["days"].height > 0
         assert isinstance(names["verdicts"], pl.DataFrame)
+        assert names["view"].before.height > 0  # type: ignore[attr-defined]
+
+
+def test_the_rows_of_the_readme_can_be_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLEETSLO_HOME", str(tmp_path))
+    assert cli.run(["warehouse", "create"]) == 0
+    for table, (_, text) in zip(("services", "requests"), fences("csv"), strict=True):
+        (tmp_path / f"{table}.csv").write_text(text)
+        assert cli.run(["warehouse", "load", table, str(tmp_path / f"{table}.csv")]) == 0
+        assert f"{table}: 1 rows" in capsys.readouterr().out
+    assert cli.run(["warehouse", "check"]) == 0
+    # what was loaded is not in the reports yet, and is said not to be
+    assert "fleetslo warehouse rollup" in capsys.readouterr().out
+    assert cli.run(["warehouse", "rollup"]) == 0
+    assert cli.run(["warehouse", "check"]) == 0
+    assert "last rollup" not in capsys.readouterr().out
+
+
+def test_a_table_says_what_its_columns_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["warehouse", "describe", "requests"]) == 0
+    out = capsys.readouterr().out
+    assert "requests seen before weighting by the sample rate" in out
+    assert "may be left out" in out
+    assert cli.run(["warehouse", "describe", "request"]) == 25
 
 
 def test_the_settings_of_the_readme_are_settings(

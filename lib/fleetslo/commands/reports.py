@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fleetslo.commands.screen import batch_progress, pairs, say, table
+from fleetslo.commands.screen import batch_progress, complain, pairs, say, table
 from fleetslo.commands.warehouse import Address
 
 
@@ -75,7 +75,9 @@ def run(
 
     settings = load_settings({"warehouse": warehouse, "jobs": jobs}).settings
     with batch_progress() as watch:
-        done = run_schedule(settings, as_of=as_of, only=only or [], every=every, progress=watch)
+        done = run_schedule(
+            settings, as_of=as_of, only=only or [], every=every, progress=watch, note=complain
+        )
     say(f"{len(done.results)} reports in {done.duration_s:.0f} s")
     say(f"open {done.index}")
 

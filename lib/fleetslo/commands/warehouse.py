@@ -129,8 +129,17 @@ def rollup(warehouse: Address = None) -> None:
 
 
 @app.command()
-def describe(warehouse: Address = None) -> None:
-    """Say what each table holds: rows, days, first, last, size."""
+def describe(
+    table_name: Annotated[
+        str | None,
+        typer.Argument(metavar="TABLE", help="what its columns mean; none: all tables"),
+    ] = None,
+    warehouse: Address = None,
+) -> None:
+    """Say what each table holds (rows, days, size), or what the columns of one table mean."""
+    if table_name is not None:
+        _columns(table_name)
+        return
     from fleetslo.warehouse.base import open_warehouse
 
     frame = open_warehouse(_url(warehouse)).describe()
@@ -146,6 +155,25 @@ def describe(warehouse: Address = None) -> None:
         for row in frame.iter_rows(named=True)
     ]
     table(["table", "first (UTC)", "last (UTC)", "days", "rows", "size"], rows, numeric=3)
+
+
+def _columns(name: str) -> None:
+    from fleetslo.warehouse.contracts import contract
+
+    found = contract(name)
+    say(found.says)
+    say(f"One row per {', '.join(found.grain)}.")
+    rows = []
+    for column in found.columns:
+        needed = "may be left out" if column.nullable or column.type.is_histogram else "needed"
+        rules = "; ".join(check.name for check in column.checks)
+        rows.append((column.name, str(column.type), needed, column.unit, column.says, rules))
+    table(["column", "type", "", "unit", "what it is", "rules"], rows)
+    if any(column.type.is_histogram for column in found.columns):
+        say("In CSV a histogram is JSON text: [[bucket, count], …]; bucket i holds durations in")
+        say("(2 ** (i / 16), 2 ** ((i + 1) / 16)] seconds, so that -54 is about 100 ms.")
+    for check in found.checks:
+        say(f"{check.severity}: {check.name}")
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Running the schedule, or one report, on the fleet that the settings name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,23 @@ def run_schedule(
     only: Sequence[str] = (),
     every: str | None = None,
     progress: BatchProgress | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> BatchReport:
     """Run the reports of ``notebooks/schedule.yaml`` and publish the site.
 
     ``as_of`` empty is the newest whole day of data, ``only`` keeps some reports and ``every`` those
-    of one rhythm; see ``plan_jobs``.
+    of one rhythm; see ``plan_jobs``. ``note`` is told what a reader should know before it runs.
 
     Raises:
         WarehouseMissing, WarehouseEmpty, PeriodError, NoData: before anything runs.
         NotebookFailed, Cancelled, OutputError: see ``run_batch``.
     """
     fleet = open_fleet(settings.warehouse)
+    if (late := fleet.warehouse.pending()) and note is not None:
+        note(
+            f"{max(late.values())} days changed since the last rollup and are not in these "
+            "reports; run 'fleetslo warehouse rollup' first"
+        )
     end = as_of or f"{fleet.last_day:%Y-%m-%d}"
     entries = read_schedule()
     catalogue = _catalogue(fleet, entries, end)

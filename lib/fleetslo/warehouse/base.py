@@ -139,6 +139,10 @@ class Warehouse(ABC):
     ) -> RollupReport:
         """Sum minutes into hours and days, and into what each objective measures."""
 
+    def pending(self) -> dict[str, int]:
+        """Return, per derived table, how many days changed since the last rollup, where known."""
+        return {}
+
     @abstractmethod
     def describe(self) -> "pl.DataFrame":
         """Return one row per table: table, says, rows, days, first, last, bytes."""

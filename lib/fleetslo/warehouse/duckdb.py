@@ -1,6 +1,6 @@
 """The embedded warehouse: Parquet files in a folder, DuckDB in this process."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -138,7 +138,21 @@ class DuckDBWarehouse(Warehouse):
         contracts = read_contracts()
         wanted = contracts if tables is None else {name: contract(name) for name in tables}
         migrations.require_current(self.layout, list(wanted.values()))
-        return checks.check(self.layout, wanted, as_of)
+        return [*checks.check(self.layout, wanted, as_of), *self._late(wanted)]
+
+    def _late(self, wanted: Collection[str]) -> list[Finding]:
+        says = "days whose source changed since the last rollup; run 'fleetslo warehouse rollup'"
+        return [
+            Finding(table, "rolled up", "warn", days, says, f"{days} days")
+            for table, days in self.pending().items()
+            if table in wanted
+        ]
+
+    def pending(self) -> dict[str, int]:
+        """Return what a rollup would bring up to date; see ``Warehouse.pending``."""
+        from fleetslo.warehouse.rollups import pending
+
+        return pending(self.layout)
 
     def rollup(
         self, measures: "Sequence[Measure]", progress: Progress | None = None

@@ -102,6 +102,23 @@ def rollup(
     return RollupReport(tally.days, tally.rows, unfilled)
 
 
+def pending(layout: Layout) -> dict[str, int]:
+    """Return, per derived table, the days whose source changed since they were rolled."""
+    found: dict[str, int] = {}
+    sources = {one.target: (one.source,) for one in sums.SUMS} | {"slo_minutes": _SLO_SOURCES}
+    for target, names in sources.items():
+        notes = _notes(layout, target).by_day
+        days = {day for name in names for day in layout.days(name)}
+        late = 0
+        for day in days:
+            prints = {name: layout.fingerprint(name, day) for name in names}
+            known = {name: one for name, one in prints.items() if one is not None}
+            late += known != notes.get(day, _Note()).sources
+        if late:
+            found[target] = late
+    return found
+
+
 class _notes:  # noqa: N801 - used like a function
     """Hold the notes of a derived table by day; what was noted is stored whatever happens."""
 

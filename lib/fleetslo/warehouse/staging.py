@@ -99,12 +99,15 @@ def _match_columns(contract: Contract, rows: Opened) -> None:
                 f"{nearest(name, list(contract.by_name))} "
                 "Leave it out, or map the file with a source"
             )
-    for column in contract.columns:
-        if column.name not in rows.types and not column.nullable and not column.type.is_histogram:
-            raise ContractError(
-                f"{rows.name}: column {column.name!r} of {contract.table} is missing; "
-                f"the file has {', '.join(rows.types)}"
-            )
+    needed = [one for one in contract.columns if not one.nullable and not one.type.is_histogram]
+    missing = [repr(one.name) for one in needed if one.name not in rows.types]
+    if missing:
+        noun = f"column {missing[0]}" if len(missing) == 1 else f"columns {', '.join(missing)}"
+        raise ContractError(
+            f"{rows.name}: {noun} of {contract.table} {'is' if len(missing) == 1 else 'are'} "
+            f"missing; the file has {', '.join(rows.types)}. "
+            f"'fleetslo warehouse describe {contract.table}' says what each is"
+        )
 
 
 def refuse_faults(
