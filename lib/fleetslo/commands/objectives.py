@@ -34,12 +34,12 @@ def check(
         rows.append(
             (
                 objective.name,
-                objective.service,
-                words.percent(objective.target),
+                objective.for_condition or objective.service,
+                words.target(objective.target),
                 f"{objective.window.days} d",
                 None if within is None else f"{within:g} s",
                 bounds,
             )
         )
-    table(["objective", "service", "target", "window", "within", "nearest bucket bounds"], rows)
+    table(["objective", "for", "target", "window", "within", "bucket bounds beside it"], rows)
     say(f"{len(found)} objectives, all valid")
