@@ -20,15 +20,20 @@ def put(warehouse, frame, table="requests", day: date | None = DAY):
     frame.write_parquet(folder / f"part-{len(list(folder.iterdir()))}.parquet")
 
 
+def of_rows(warehouse, as_of, tables=None):
+    """What the stored rows break; that nothing here was rolled up is another finding."""
+    return [one for one in warehouse.check(as_of, tables) if one.check != "rolled up"]
+
+
 def checked(warehouse, as_of=SOON, tables=None):
-    return {(f.table, f.check): f for f in warehouse.check(as_of, tables)}
+    return {(f.table, f.check): f for f in of_rows(warehouse, as_of, tables)}
 
 
 def test_nothing_is_found_in_sound_data_or_in_none(warehouse):
-    assert warehouse.check(SOON) == []
+    assert of_rows(warehouse, SOON) == []
     put(warehouse, requests(*minutes(5)))
     put(warehouse, incidents(incident_row()), "incidents")
-    assert warehouse.check(SOON) == []
+    assert of_rows(warehouse, SOON) == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +84,7 @@ def test_a_broken_rule_is_counted_with_its_first_row(warehouse, broken, check, e
 def test_rules_that_warn_come_after_those_that_fail(warehouse):
     row = incident_row(detected_at=NOON - timedelta(minutes=1), cause="aliens")
     put(warehouse, incidents(row), "incidents")
-    found = warehouse.check(SOON)
+    found = of_rows(warehouse, SOON)
     assert [(f.severity, f.check) for f in found] == [
         ("fail", "cause IN ('deployment', 'configuration', 'dependency', 'capacity', 'unknown')"),
         ("warn", "detected after started"),
@@ -124,11 +129,23 @@ def test_stretches_of_ownership_that_overlap(warehouse):
     assert found.example == "service=a valid_from=2026-10-31 12:00:00+00"
 
 
+def test_days_that_were_not_rolled_up_are_a_warning_until_they_are(warehouse):
+    put(warehouse, requests(*minutes(3)))
+    found = {one.table: (one.severity, one.count) for one in warehouse.check(SOON)}
+    assert found == {"requests_hourly": ("warn", 1), "slo_minutes": ("warn", 1)}
+    assert warehouse.check(SOON, ["requests"]) == []
+    warehouse.rollup([])
+    assert warehouse.check(SOON) == []
+    put(warehouse, requests(*minutes(4)))  # late data
+    late = {one.table for one in warehouse.check(SOON) if one.check == "rolled up"}
+    assert late == {"requests_hourly", "slo_minutes"}
+
+
 def test_data_that_is_late(warehouse):
     put(warehouse, requests(*minutes(2)))
     # the newest row covers up to 12:02; requests may be 6 h late
-    assert warehouse.check(NOON + timedelta(hours=6, minutes=2)) == []
-    (found,) = warehouse.check(NOON + timedelta(hours=8, minutes=2))
+    assert of_rows(warehouse, NOON + timedelta(hours=6, minutes=2)) == []
+    (found,) = of_rows(warehouse, NOON + timedelta(hours=8, minutes=2))
     assert (found.check, found.severity, found.says, found.example) == (
         "fresh",
         "warn",
@@ -142,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_a_finding_and_others_are_checked(warehous
     (file,) = warehouse.layout.files("requests")
     file.write_bytes(file.read_bytes()[:2000])
     put(warehouse, incidents(incident_row(cause="aliens")), "incidents")
-    found = warehouse.check(SOON)
+    found = of_rows(warehouse, SOON)
     assert [(f.table, f.check) for f in found][::-1] == [
         ("requests", "readable files"),
         (
@@ -155,10 +172,10 @@ def test_a_file_that_cannot_be_read_is_a_finding_and_others_are_checked(warehous
 
 def test_only_the_tables_asked_for_are_looked_at(warehouse):
     put(warehouse, requests(request_row(quality="good")))
-    assert warehouse.check(SOON, ["incidents"]) == []
-    assert len(warehouse.check(SOON, ["requests"])) == 1
+    assert of_rows(warehouse, SOON, ["incidents"]) == []
+    assert len(of_rows(warehouse, SOON, ["requests"])) == 1
     with pytest.raises(UnknownTable, match=r"no table 'request'"):
-        warehouse.check(SOON, ["request"])
+        of_rows(warehouse, SOON, ["request"])
 
 
 class TestGaps:
@@ -177,7 +194,7 @@ class TestGaps:
                 "checkout from 2026-10-31T12:05Z to 2026-10-31T12:08Z",
             )
         ]
-        (finding,) = warehouse.check(SOON)
+        (finding,) = of_rows(warehouse, SOON)
         assert finding == Finding(
             "requests",
             "no gaps in a service",
