@@ -178,7 +178,7 @@ def queries() -> None:
     fleet.warehouse.query = noted  # type: ignore[method-assign,assignment]
     began = time.perf_counter()
     view = Fleet(fleet.settings, fleet.warehouse).overview(period)
-    for part in ("rows", "judgements", "incidents", "freshness"):
+    for part in ("rows", "judgements", "failures", "incidents", "freshness"):
         getattr(view, part)
     whole = time.perf_counter() - began
 

@@ -33,6 +33,10 @@ COUNTS = """
 SELECT service, min(hour), max(hour), sum(request_count) FROM read_parquet($files)
 WHERE hour >= $start AND hour < $end GROUP BY ALL
 """
+FAILED = """
+SELECT service, day, sum(request_count), sum(error_count) FROM read_parquet($files, hive_partitioning=false)
+WHERE day >= $start AND day < $end GROUP BY ALL
+"""
 NEWEST = "SELECT max(minute) FROM read_parquet($files) WHERE minute >= $start AND minute < $end"
 EVENTS = "SELECT * FROM read_parquet($files) WHERE started_at >= $start AND started_at < $end"
 SERVICES = "SELECT * FROM read_parquet($files)"
@@ -63,6 +67,7 @@ def by_hand(folder: Path, period: Period) -> dict[str, pl.DataFrame]:
         "days": ask(SLO_DAYS, "slo_minutes", period),
         "windows": ask(WINDOWS, "slo_minutes", recent),
         "latency": ask(LATENCY, "requests_daily", period),
+        "failures": ask(FAILED, "requests_daily", period),
         "newest": ask(NEWEST, "slo_minutes", recent),
         "deployments": ask(EVENTS, "deployments", period),
         "incidents": ask(EVENTS, "incidents", period),
