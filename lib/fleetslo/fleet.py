@@ -197,7 +197,7 @@ class Fleet:
         minutes = burn_minutes(objectives)
         totals = {
             window: self.slo_days(period.last(window), services)
-            for window in {objective.window for objective in objectives}
+            for window in {objective.window.nominal for objective in objectives}
         }
         recent = self.query(
             "slo/window_totals",

@@ -36,7 +36,7 @@ def check(
                 objective.name,
                 objective.for_condition or objective.service,
                 words.target(objective.target),
-                f"{objective.window.days} d",
+                f"{objective.window.nominal.days} d",
                 None if within is None else f"{within:g} s",
                 bounds,
             )

@@ -27,6 +27,12 @@ class AlertWindow:
         long: the window that says it matters.
         short: the window that says it still goes on.
         factor: the burn rate that both must exceed.
+        op: how the burn rate is compared with the factor; strictly greater unless a document
+            says otherwise.
+        after: how long both must hold before it fires; OpenSLO's ``alertAfter``.
+        without_data: whether it also fires while the long window holds no data at all;
+            OpenSLO's ``alertWhenNoData``.
+        name: of the alert policy it was read from; empty for the built-in ones.
     """
 
     severity: Severity
@@ -34,6 +40,10 @@ class AlertWindow:
     long: timedelta
     short: timedelta
     factor: float
+    op: Literal["gt", "gte", "lt", "lte"] = "gt"
+    after: timedelta = timedelta(0)
+    without_data: bool = False
+    name: str = ""
 
     @property
     def long_minutes(self) -> int:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from fleetslo.reliability.alerts import AlertWindow, alert_windows, firing
+from fleetslo.reliability.alerts import AlertWindow, firing
 from fleetslo.reliability.budgets import Judgement, burn_rate, judge
 from fleetslo.reliability.objectives import Objective
 
@@ -31,7 +31,7 @@ def burn_minutes(objectives: Sequence[Objective]) -> list[int]:
     """Return the lengths, in minutes, of every window that burn rates and alerts look back over."""
     found = set(_SHOWN_MINUTES)
     for objective in objectives:
-        for window in alert_windows(objective.window, objective.policy):
+        for window in objective.alerts:
             found |= {int(length / _MINUTE) for length in (window.long, window.short)}
     return sorted(found)
 
@@ -85,7 +85,7 @@ def judged(
     rows = []
     for objective in objectives:
         key = (objective.service, objective.name)
-        good, valid, uncertain, minutes = counts[objective.window].get(
+        good, valid, uncertain, minutes = counts[objective.window.nominal].get(
             (*key, objective.selector.definition), (0, 0, 0, 0)
         )
         last = {m: windows.get((*key, m), (0, 0, 0)) for m in looked_back}
@@ -94,7 +94,7 @@ def judged(
         alerts = firing(
             certain,
             objective.target,
-            alert_windows(objective.window, objective.policy),
+            objective.alerts,
             least_bad=least_bad,
         )
         page_firing = any(alert.severity == "page" for alert in alerts)
@@ -103,8 +103,8 @@ def judged(
             valid,
             uncertain,
             target=objective.target,
-            window=objective.window,
-            coverage=min(1.0, minutes / (objective.window / timedelta(minutes=1))),
+            window=objective.window.nominal,
+            coverage=min(1.0, minutes / (objective.window.nominal / timedelta(minutes=1))),
             page_firing=page_firing,
             coverage_minimum=coverage_minimum,
             at_risk_budget_left=at_risk_budget_left,
@@ -115,7 +115,7 @@ def judged(
                 "objective": objective.name,
                 "label": objective.label[:1].upper() + objective.label[1:],
                 "kind": kind_of(objective),
-                "window_days": objective.window / timedelta(days=1),
+                "window_days": objective.window.nominal / timedelta(days=1),
                 "within_s": objective.selector.within_s,
                 **asdict(judgement),
                 "burn_1h": burn_rate(last[60][0], last[60][2], objective.target),

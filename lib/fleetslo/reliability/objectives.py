@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.reliability.alerts import alert_windows, needless, unreachable
+from fleetslo.reliability.alerts import needless, unreachable
 from fleetslo.reliability.buckets import nearest_bounds
 from fleetslo.reliability.conditions import Condition, parse_condition
 from fleetslo.reliability.documents import Document, read_documents
@@ -150,7 +150,7 @@ def remarks(objective: Objective) -> tuple[str, ...]:
                 f"{within:g} s lies inside a bucket, whose requests stay uncertain; "
                 f"{below:.10g} s and {above:.10g} s are bounds"
             )
-    windows = alert_windows(objective.window, objective.policy)
+    windows = objective.alerts
     outage = 1 / (1 - objective.target)
     found += [
         f"the {window.severity} at {window.factor:.4g} × never fires: "

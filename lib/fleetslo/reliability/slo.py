@@ -3,17 +3,18 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from fleetslo.errors import ObjectiveError, nearest
-from fleetslo.reliability.alerts import POLICIES
+from fleetslo.reliability.alerts import POLICIES, AlertWindow, alert_windows
 from fleetslo.reliability.conditions import Condition, parse_condition
 from fleetslo.reliability.documents import Document, Trail
 from fleetslo.reliability.openslo import metric_rules
 from fleetslo.reliability.rules import length
 from fleetslo.reliability.selectors import SOURCE_TYPE, Selector, read_selector
+from fleetslo.reliability.windows import RollingWindow, Window
 
 EACH = "{service}"
 FOR = "fleetslo/for"
@@ -32,6 +33,9 @@ Named = Mapping[tuple[str, str], Document]
 """Documents by kind and name."""
 
 
+Method = Literal["Occurrences", "Timeslices", "RatioTimeslices"]
+
+
 @dataclass(frozen=True)
 class Objective:
     """One target for one service, or a template for many.
@@ -40,17 +44,29 @@ class Objective:
         name: the document's name, with ``/`` and the objective's own where it has several.
         display_name: what a page calls it; None for the name.
         service: the service, or ``{service}`` in a template.
-        selector: what is counted.
-        target: the share that must be good, in [0, 1).
-        window: the length of the rolling window.
-        method: the budgeting method, Occurrences.
+        selector: what is counted; an empty one for a composite and for what is not measured.
+        target: the share that must be good, in [0, 1). Of a composite: what its members' own
+            targets come to; see ``reliability.composites``.
+        window: the rolling or calendar window.
+        method: the budgeting method.
         labels: the document's labels.
         annotations: the document's annotations.
         source: the file and document that it was read from.
         for_condition: which services a template is for; None for an objective of one service.
         document: the name of the document, metadata.name.
-        policy: the alert policy, ``workbook`` or ``proportional``.
+        policy: the two-window alert policy, ``workbook`` or ``proportional``; None where the
+            document's own alert policies stand in its place.
+        own_alerts: the conditions of the document's ``alertPolicies``.
         description: what the document says about it; empty when it says nothing.
+        slice_length: of one time slice, in whole minutes; None for Occurrences.
+        slice_target: the SLI from which on a slice of Timeslices is good.
+        no_data: what a slice without data counts as; None leaves it out.
+        members: the objectives that a composite is made of, each with its own indicator.
+        weight: of a member in its composite.
+        weighted_mean: whether a composite is the mean of its members, not the sum of their
+            shortfalls.
+        since: the instant from which on it holds; None for always.
+        unmeasured: why fleetslo cannot measure it, as a clause; None where it can.
     """
 
     name: str
@@ -58,15 +74,37 @@ class Objective:
     service: str
     selector: Selector
     target: float
-    window: timedelta
-    method: str
+    window: Window
+    method: Method
     labels: Mapping[str, str | list[str]] = field(hash=False)
     annotations: Mapping[str, str] = field(hash=False)
     source: str
     for_condition: Condition | None
     document: str
-    policy: str = "workbook"
+    policy: str | None = "workbook"
+    own_alerts: tuple[AlertWindow, ...] = ()
     description: str = ""
+    slice_length: timedelta | None = None
+    slice_target: float | None = None
+    no_data: Literal["good", "bad"] | None = None
+    members: tuple["Objective", ...] = ()
+    weight: float = 1.0
+    weighted_mean: bool = False
+    since: datetime | None = None
+    unmeasured: str | None = None
+
+    @property
+    def measured(self) -> tuple["Objective", ...]:
+        """Return what is counted for it: a composite's members, else itself; () if unmeasured."""
+        if self.unmeasured is not None:
+            return ()
+        return self.members or (self,)
+
+    @property
+    def alerts(self) -> tuple[AlertWindow, ...]:
+        """Return every condition that can fire for it, the most urgent policy first."""
+        named = alert_windows(self.window.nominal, self.policy) if self.policy else ()
+        return (*named, *self.own_alerts)
 
     @property
     def label(self) -> str:
@@ -106,7 +144,7 @@ def read_slo(doc: Document, named: Named) -> list[Objective]:
             service=spec["service"],
             selector=selector,
             target=_target(entry),
-            window=length(spec["timeWindow"][0]["duration"]),
+            window=RollingWindow(length(spec["timeWindow"][0]["duration"])),
             method=spec["budgetingMethod"],
             labels=meta.get("labels", {}),
             annotations=annotations,

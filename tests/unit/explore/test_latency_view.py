@@ -16,6 +16,7 @@ from fleetslo.explore.surroundings import in_colours
 from fleetslo.periods import Period
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.windows import RollingWindow
 
 
 def drawn(panel: ChartPanel) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def objective(target: float, **selector: Any) -> Objective:
         service="checkout",
         selector=Selector(requests="successful", **selector),
         target=target,
-        window=timedelta(days=28),
+        window=RollingWindow(timedelta(days=28)),
         method="Occurrences",
         labels={},
         annotations={},

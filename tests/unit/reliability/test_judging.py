@@ -6,6 +6,7 @@ import pytest
 
 from fleetslo.reliability.judging import burn_minutes, judged, kind_of, worst
 from fleetslo.reliability.objectives import Objective, Selector
+from fleetslo.reliability.windows import RollingWindow
 
 WINDOW = timedelta(days=28)
 WHOLE = 28 * 1440
@@ -26,7 +27,7 @@ def objective(service: str = "checkout", target: float = 0.999, **selected: Any)
         service=service,
         selector=selector,
         target=target,
-        window=WINDOW,
+        window=RollingWindow(WINDOW),
         method="Occurrences",
         labels={},
         annotations={},

@@ -9,6 +9,7 @@ from slo_documents import CHECKOUT, GONE, GOOD, RATIO, TOTAL, changed, written
 from fleetslo.errors import ObjectiveError
 from fleetslo.reliability.objectives import Objective, Selector, read_objectives, remarks
 from fleetslo.reliability.rules import length
+from fleetslo.reliability.windows import RollingWindow
 
 AVAILABILITY = {
     f"{GOOD}": {"requests": "successful"},
@@ -31,7 +32,7 @@ def test_the_example_of_the_design_is_read_whole(tmp_path):
         service="checkout",
         selector=Selector(requests="successful", within_s=0.3, endpoints=("GET /cart*",)),
         target=0.99,
-        window=timedelta(days=28),
+        window=RollingWindow(timedelta(days=28)),
         method="Occurrences",
         labels={"squad": "payments"},
         annotations={},
@@ -109,7 +110,7 @@ def test_a_definition_stays_what_it_was():
 )
 def test_rolling_windows(tmp_path, duration, length):
     path = written(tmp_path, changed({"spec.timeWindow.0.duration": duration}))
-    assert only(path).window == length
+    assert only(path).window.nominal == length
 
 
 def test_a_length_of_what_is_no_duration_is_refused():
