@@ -94,13 +94,37 @@ class Verdict(Block):
 
 
 @dataclass(frozen=True)
+class Made:
+    """How numbers are made: the formula, the counts that went in, the queries they came from."""
+
+    formula: str
+    counts: Mapping[str, int | float | None] = field(default_factory=dict)
+    queries: Sequence[str] = ()
+
+    def payload(self) -> dict[str, Any]:
+        """Return ``formula, counts`` (label, value as read) and ``queries``."""
+        return {
+            "formula": self.formula,
+            "counts": [[label, _exactly(value)] for label, value in self.counts.items()],
+            "queries": list(self.queries),
+        }
+
+
+def _exactly(value: int | float | None) -> str:
+    """Return a count in full: what went into a formula is not shortened."""
+    whole = isinstance(value, int) or (value is not None and value.is_integer())
+    return f"{value:,.0f}" if whole else words.number(value, 6)
+
+
+@dataclass(frozen=True)
 class Tile:
-    """One number: what it is, the number as it is read, and its counts or bounds."""
+    """One number: what it is, the number as it is read, its counts or bounds, how it is made."""
 
     label: str
     value: str
     detail: str = ""
     verdict: str | None = None
+    made: Made | None = None
 
     def __post_init__(self) -> None:
         """Refuse a verdict that does not exist."""
@@ -116,7 +140,7 @@ class Tiles(Block):
     kind: ClassVar[str] = "tiles"
 
     def payload(self) -> dict[str, Any]:
-        """Return ``tiles``, each with ``label, value, detail, verdict``."""
+        """Return ``tiles``, each with ``label, value, detail, verdict, made``."""
         return {
             "block": self.kind,
             "tiles": [
@@ -125,6 +149,7 @@ class Tiles(Block):
                     "value": tile.value,
                     "detail": tile.detail,
                     "verdict": tile.verdict,
+                    "made": tile.made.payload() if tile.made else None,
                 }
                 for tile in self.tiles
             ],
@@ -137,15 +162,20 @@ class Tiles(Block):
 
 @dataclass(frozen=True)
 class Changes(Block):
-    """What changed since the report before, in one line: "**Since last week:** …"."""
+    """What changed since the report before, in one line: "**Since last week:** …".
+
+    ``made`` holds the numbers of both.
+    """
 
     sentence: str
+    made: Made | None = None
 
     kind: ClassVar[str] = "changes"
 
     def payload(self) -> dict[str, Any]:
-        """Return ``sentence``."""
-        return {"block": self.kind, "sentence": self.sentence}
+        """Return ``sentence, made``."""
+        made = self.made.payload() if self.made else None
+        return {"block": self.kind, "sentence": self.sentence, "made": made}
 
     def text(self) -> str:
         """Return the line."""
@@ -168,28 +198,6 @@ class Note(Block):
     def text(self) -> str:
         """Return the line."""
         return self.sentence.replace("**", "").replace("`", "")
-
-
-@dataclass(frozen=True)
-class Made:
-    """How numbers are made: the formula, the counts that went in, the queries they came from."""
-
-    formula: str
-    counts: Mapping[str, int | float | None] = field(default_factory=dict)
-    queries: Sequence[str] = ()
-
-    def payload(self) -> dict[str, Any]:
-        """Return ``formula, counts`` (label, value as read) and ``queries``."""
-        return {
-            "formula": self.formula,
-            "counts": [[label, _exactly(value)] for label, value in self.counts.items()],
-            "queries": list(self.queries),
-        }
-
-
-def _exactly(value: int | float | None) -> str:
-    """Return a count in full: what went into a formula is not shortened."""
-    return f"{value:,}" if isinstance(value, int) else words.number(value, 6)
 
 
 @dataclass(frozen=True)

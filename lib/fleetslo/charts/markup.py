@@ -69,8 +69,8 @@ def path(steps: Sequence[Sequence[str | None]], links: Links = no_links) -> str:
 
 
 def tiles(payload: Mapping[str, Any]) -> str:
-    """Return the four numbers as a description list."""
-    parts = []
+    """Return the four numbers as a description list, and folded how each is made."""
+    parts, folded = [], []
     for tile in payload["tiles"]:
         verdict = tile["verdict"]
         spoken = ""
@@ -82,12 +82,15 @@ def tiles(payload: Mapping[str, Any]) -> str:
             f'<dd class="value{" " + verdict if verdict else ""}">{escape(tile["value"])}'
             f"{spoken}</dd>{detail}</div>"
         )
-    return f'<dl class="tiles">{"".join(parts)}</dl>'
+        if tile["made"]:
+            value = f"<strong>{escape(tile['value'])}</strong>"
+            folded.append(f"<h3>{inline(tile['label'])}: {value}</h3>{_formula(tile['made'])}")
+    return f'<dl class="tiles">{"".join(parts)}</dl>{_fold("".join(folded))}'
 
 
 def changes(payload: Mapping[str, Any]) -> str:
     """Return the line of what changed."""
-    return f'<p class="changes">{inline(payload["sentence"])}</p>'
+    return f'<p class="changes">{inline(payload["sentence"])}</p>{made(payload["made"])}'
 
 
 def note(payload: Mapping[str, Any]) -> str:
@@ -97,19 +100,27 @@ def note(payload: Mapping[str, Any]) -> str:
 
 def made(payload: Mapping[str, Any] | None) -> str:
     """Return the folded "How these numbers are made", or nothing."""
-    if not payload:
+    return _fold(_formula(payload)) if payload else ""
+
+
+def _fold(inside: str) -> str:
+    if not inside:
         return ""
+    return (
+        f'<details class="made"><summary>How these numbers are made</summary>{inside}</details>'
+    )
+
+
+def _formula(payload: Mapping[str, Any]) -> str:
     counts = "".join(
         f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
         for label, value in payload["counts"]
     )
     queries = ", ".join(f"<code>{escape(name)}</code>" for name in payload["queries"])
     return (
-        '<details class="made"><summary>How these numbers are made</summary>'
         f'<p class="formula">{inline(payload["formula"])}</p>'
         + (f'<dl class="counts">{counts}</dl>' if counts else "")
         + (f'<p class="queries">From {queries}</p>' if queries else "")
-        + "</details>"
     )
 
 
