@@ -1,6 +1,7 @@
 """YAML files of objective documents, read so that every fault can say where it is."""
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -160,6 +161,23 @@ def _without_nothing(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_nothing(item) for item in value]
     return value
+
+
+def files_of(path: str | Path | Iterable[str | Path]) -> Iterator[Path]:
+    """Yield a file, a folder's YAML files (``.yaml``, ``.yml``, by name), or those of several.
+
+    Raises:
+        ObjectiveError: a path leads to nothing.
+    """
+    paths = [path] if isinstance(path, (str, os.PathLike)) else path
+    for place in map(Path, paths):
+        if place.is_dir():
+            files = (file for file in place.rglob("*") if file.suffix in (".yaml", ".yml"))
+            yield from sorted(file for file in files if file.is_file())
+        elif place.exists():
+            yield place
+        else:
+            raise ObjectiveError(f"{place}: there is no such file or folder")
 
 
 def read_documents(path: Path) -> Iterator[Document]:

@@ -6,8 +6,7 @@ yet, so that nothing is judged by another meaning than its own. ``alertPolicies`
 run; the alerts of an objective are those of the annotation ``fleetslo/policy``.
 """
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from fleetslo.errors import ObjectiveError
 from fleetslo.reliability.alerts import needless, unreachable
 from fleetslo.reliability.buckets import nearest_bounds
 from fleetslo.reliability.conditions import Condition, parse_condition
-from fleetslo.reliability.documents import Document, read_documents
+from fleetslo.reliability.documents import Document, files_of, read_documents
 from fleetslo.reliability.openslo import check_document
 from fleetslo.reliability.selectors import Selector
 from fleetslo.reliability.slo import EACH, FOR, Objective, read_slo
@@ -43,8 +42,7 @@ def read_objectives(path: str | Path | Iterable[str | Path]) -> list[Objective]:
         ObjectiveError: a document is wrong; the message lists every fault, a line each, with
             file, line, document, field, value and rule.
     """
-    paths = [path] if isinstance(path, (str, os.PathLike)) else list(path)
-    documents = [doc for file in _files(paths) for doc in read_documents(file)]
+    documents = [doc for file in files_of(path) for doc in read_documents(file)]
     for doc in documents:
         check_document(doc)
     named = _by_name(documents)
@@ -56,17 +54,6 @@ def read_objectives(path: str | Path | Iterable[str | Path]) -> list[Objective]:
     if faults:
         raise ObjectiveError("\n".join(faults))
     return objectives
-
-
-def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
-    for path in map(Path, paths):
-        if path.is_dir():
-            files = (file for file in path.rglob("*") if file.suffix in (".yaml", ".yml"))
-            yield from sorted(file for file in files if file.is_file())
-        elif path.exists():
-            yield path
-        else:
-            raise ObjectiveError(f"{path}: there is no such file or folder")
 
 
 def _by_name(documents: Iterable[Document]) -> dict[tuple[str, str], Document]:
