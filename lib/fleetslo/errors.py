@@ -17,7 +17,8 @@
     │   ├── UnknownQuery         22
     │   ├── UnknownNotebook      23
     │   ├── UnknownParameter     24
-    │   └── UnknownTable         25
+    │   ├── UnknownTable         25
+    │   └── UnknownSquad         27
     ├── ParameterError           26   a parameter has the wrong type or value
     ├── PeriodError              30   a period cannot be read, or reaches past the data
     │   └── NoData               31   nothing was recorded in it
@@ -128,6 +129,12 @@ class UnknownTable(UnknownName):
     """No contract describes such a table."""
 
     exit_code = 25
+
+
+class UnknownSquad(UnknownName):
+    """No service of the period belongs to such a squad."""
+
+    exit_code = 27
 
 
 class ParameterError(FleetsloError):

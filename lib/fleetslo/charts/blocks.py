@@ -59,6 +59,7 @@ class Verdict(Block):
         sentence: what a manager can repeat.
         covers: short facts: the period, tier, "data complete to 1 Nov 00:00", coverage.
         headline: what the index and the search show of this page; plain JSON.
+        published: what the ledger keeps of it, a row per objective; see ``charts/restated.py``.
     """
 
     path: Sequence[tuple[str, str | None]]
@@ -67,6 +68,7 @@ class Verdict(Block):
     sentence: str
     covers: Sequence[str] = ()
     headline: Mapping[str, Any] = field(default_factory=dict)
+    published: Sequence[Mapping[str, Any]] = ()
 
     kind: ClassVar[str] = "verdict"
 
@@ -75,7 +77,7 @@ class Verdict(Block):
         _known_verdict(self.verdict)
 
     def payload(self) -> dict[str, Any]:
-        """Return ``path, name, verdict, sentence, covers, headline``."""
+        """Return ``path, name, verdict, sentence, covers, headline, published``."""
         return {
             "block": self.kind,
             "path": [list(step) for step in self.path],
@@ -84,6 +86,7 @@ class Verdict(Block):
             "sentence": self.sentence,
             "covers": list(self.covers),
             "headline": {key: tables.plain(value) for key, value in self.headline.items()},
+            "published": [dict(row) for row in self.published],
         }
 
     def text(self) -> str:

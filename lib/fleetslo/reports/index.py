@@ -1,4 +1,4 @@
-"""The index of a site: every service's latest report, found by its name or its squad.
+"""The index of a site: every squad's and service's latest report, found by name or squad.
 
 The rows of a large fleet lie in a script beside the page, since a page that is opened from the
 file system cannot fetch.
@@ -21,11 +21,26 @@ class ServiceEntry(TypedDict):
     service: str
     href: str | None
     squad: NotRequired[str | None]
+    squad_href: NotRequired[str | None]
     tier: NotRequired[int | None]
     verdict: NotRequired[str | None]
     budget_left: NotRequired[float | None]
     sentence: NotRequired[str | None]
     period: NotRequired[str | None]
+
+
+class SquadEntry(TypedDict):
+    """The latest report of one squad: how many services and objectives, and how they stand."""
+
+    squad: str
+    href: str
+    verdict: NotRequired[str | None]
+    services: NotRequired[int | None]
+    objectives: NotRequired[int | None]
+    missed: NotRequired[int | None]
+    sli: NotRequired[float | None]
+    budget_left: NotRequired[float | None]
+    sentence: NotRequired[str]
 
 
 class ReportEntry(TypedDict):
@@ -64,6 +79,7 @@ class Site(TypedDict):
     title: str
     sentence: str
     services: Sequence[ServiceEntry]
+    squads: NotRequired[Sequence[SquadEntry]]
     verdict: NotRequired[str | None]
     covers: NotRequired[Sequence[str]]
     reports: NotRequired[Sequence[ReportEntry]]
@@ -73,7 +89,7 @@ class Site(TypedDict):
 
 _COLUMNS = (
     Col("service", "Service", "link", page="href"),
-    Col("squad", "Squad", priority=2),
+    Col("squad", "Squad", "link", page="squad_href", priority=2),
     Col("tier", "Tier", "number", priority=3),
     Col("verdict", "Verdict", "verdict"),
     Col("budget_left", "Budget left", "bar", priority=2, verdict="verdict"),
@@ -84,7 +100,7 @@ _ALWAYS = ("service", "verdict")
 
 def services_table(site: Mapping[str, Any]) -> dict[str, Any]:
     """Return the payload of the table of services; columns that nobody fills are left out."""
-    keys = (*[column.key for column in _COLUMNS], "href")
+    keys = (*[column.key for column in _COLUMNS], "href", "squad_href")
     rows = [{key: one.get(key) for key in keys} for one in site["services"]]
     rows = [dict(row) for row in sorted_rows(rows, "budget_left", downwards=False)]
     shown = [
@@ -106,6 +122,40 @@ def services_table(site: Mapping[str, Any]) -> dict[str, Any]:
     return {**table.payload(), "source": GLOBAL}
 
 
+_SQUADS = (
+    Col("squad", "Squad", "link", page="href"),
+    Col("verdict", "Verdict", "verdict"),
+    Col("services", "Services", "number", priority=3),
+    Col("objectives", "Objectives", "number", priority=2),
+    Col("missed", "Missed", "number"),
+    Col("sli", "Combined SLI", "percent", priority=2),
+    Col("budget_left", "Combined budget left", "bar", priority=2),
+    Col("sentence", "In a sentence", priority=3),
+)
+# A handful of squads is read at a glance; more of them are looked for.
+_FEW = 8
+
+
+def squads_table(site: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the payload of the table of squads, or None where no squad has a report."""
+    rows = [{column.key: one.get(column.key) for column in _SQUADS} | {"href": one["href"]}
+            for one in site.get("squads", ())]  # fmt: skip
+    if not rows:
+        return None
+    rows = [dict(row) for row in sorted_rows(rows, "budget_left", downwards=False)]
+    many = len(rows) > _FEW
+    return Table(
+        title=words.plural(len(rows), "squad"),
+        says="Each opens its latest report.",
+        columns=_SQUADS,
+        rows=rows,
+        search=many,
+        filters=["verdict"] if many else [],
+        sort=("verdict", False),
+        most=_FEW,
+    ).payload()
+
+
 def script(site: Mapping[str, Any]) -> str | None:
     """Return the script that holds the rows of a large fleet, None where the page holds them."""
     table = services_table(site)["table"]
@@ -118,6 +168,7 @@ def script(site: Mapping[str, Any]) -> str | None:
 def page(site: Mapping[str, Any], data: str | None) -> dict[str, Any]:
     """Return what the template of the index is filled with."""
     payload = services_table(site)
+    squads = squads_table(site)
     many = payload["table"]["count"] > markup.INLINE_ROWS
     if data is None:
         payload.pop("source")
@@ -133,6 +184,7 @@ def page(site: Mapping[str, Any], data: str | None) -> dict[str, Any]:
             }
         ),
         "reports": [_unlike(report, site["sentence"]) for report in site.get("reports", ())],
+        "squads": markup.table_card(squads, "squads", lambda address: address) if squads else "",
         "services": markup.table_card(payload, "services", lambda address: address),
         "periods": site.get("periods", ()),
         "failures": site.get("failures", ()),

@@ -26,6 +26,7 @@ class Job:
 
     ``page`` is the page's name (``service_slo/<service>``), ``path`` its file in the site,
     ``report`` the first part of the name, ``period`` a text that ``Period.parse`` reads.
+    ``service`` or ``squad`` is what it is about; both None where that is the fleet.
     """
 
     notebook: str
@@ -37,6 +38,7 @@ class Job:
     period: str
     as_of: str
     parameters: Mapping[str, Value]
+    squad: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Head:
-    """What a page says first, from the verdict block in its outputs; empty when it has none."""
+    """What a page says first, from the verdict block in its outputs; empty when it has none.
+
+    ``published`` are the numbers that the ledger keeps, one per objective; see ``published.py``.
+    """
 
     name: str = ""
     verdict: str | None = None
     sentence: str = ""
     headline: Mapping[str, Any] = field(default_factory=dict)
+    published: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)

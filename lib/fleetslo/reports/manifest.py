@@ -67,6 +67,7 @@ class Manifest:
             "path": job.path,
             "notebook": job.notebook,
             "service": job.service,
+            "squad": job.squad,
             "period": job.period,
             "parameters": {
                 name: value.isoformat() if isinstance(value, date) else value

@@ -18,7 +18,10 @@ _NEIGHBOUR = re.compile(r'<li><a href="[^"]*" rel="(?:prev|next)">[^<]*</a></li>
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the site. ``path`` is its file, ``name`` what links call it."""
+    """One page of the site. ``path`` is its file, ``name`` what links call it.
+
+    ``service`` or ``squad`` is what it is about; both None where that is the fleet.
+    """
 
     path: str
     name: str
@@ -30,6 +33,7 @@ class Page:
     verdict: str | None = None
     sentence: str = ""
     headline: Mapping[str, Any] = field(default_factory=dict)
+    squad: str | None = None
 
     @property
     def span(self) -> Period:
@@ -69,6 +73,7 @@ def page_of(job: Job, head: Head, run_id: str) -> Page:
         verdict=head.verdict,
         sentence=head.sentence,
         headline=head.headline,
+        squad=job.squad,
     )
 
 

@@ -40,18 +40,28 @@ def run_schedule(
         )
     end = as_of or f"{fleet.last_day:%Y-%m-%d}"
     entries = read_schedule()
-    catalogue = _catalogue(fleet, entries, end)
-    jobs = plan_jobs(entries, as_of=end, services=sorted(catalogue), every=every, only=only)
+    catalogue, squads = _catalogue(fleet, entries, end)
+    jobs = plan_jobs(
+        entries, as_of=end, services=sorted(catalogue), squads=squads, every=every, only=only
+    )
     return run_batch(jobs, settings, catalogue=catalogue, progress=progress)
 
 
-def _catalogue(fleet: Fleet, entries: Sequence[Entry], end: str) -> Mapping[str, dict[str, Any]]:
-    """Return squad and tier of every service of the periods that the schedule reports on."""
+def _catalogue(
+    fleet: Fleet, entries: Sequence[Entry], end: str
+) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, list[str]]]:
+    """Return squad and tier of every service of the schedule's periods, and each period's squads.
+
+    A squad is one that owns at least one service; a service without a squad belongs to none.
+    """
     found: dict[str, dict[str, Any]] = {}
+    squads: dict[str, list[str]] = {}
     for period in sorted({entry.period for entry in entries}):
-        for row in fleet.services(fleet.period(period, end)).iter_rows(named=True):
+        services = fleet.services(fleet.period(period, end))
+        squads[period] = services["squad"].drop_nulls().unique().sort().to_list()
+        for row in services.iter_rows(named=True):
             found[row["service"]] = {"squad": row["squad"], "tier": row["tier"]}
-    return found
+    return found, squads
 
 
 def one_report(
@@ -66,12 +76,12 @@ def one_report(
     """Run one notebook on the fleet and return the path of its page.
 
     Where the notebook takes ``as_of`` and none is given, it is the newest whole day of data, so
-    that the page says which period it covers. A service and a period that do not exist are
-    refused before a kernel starts.
+    that the page says which period it covers. A service, a squad and a period that do not exist
+    are refused before a kernel starts.
 
     Raises:
-        UnknownNotebook, UnknownParameter, ParameterError, PeriodError, NoData, UnknownService:
-            before anything runs.
+        UnknownNotebook, UnknownParameter, ParameterError, PeriodError, NoData, UnknownService,
+            UnknownSquad: before anything runs.
         NotebookFailed, Cancelled, OutputError: see ``run_report``.
     """
     defaults = {one.name: one.default for one in describe(find_notebook(notebook))}
@@ -84,6 +94,8 @@ def one_report(
             given["as_of"] = f"{fleet.last_day:%Y-%m-%d}"
         if isinstance(values.get("service"), str):
             fleet.service(str(values["service"]), Period(period.start, period.end))
+        if isinstance(values.get("squad"), str):
+            fleet.squad(str(values["squad"]), period)
     return run_report(
         notebook, given, settings, output=output, standalone=standalone, progress=progress
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -23,7 +24,7 @@ from fleetslo.reports.slugs import page_path
 from fleetslo.resources import find
 
 EVERY = ("day", "week", "month")
-FOR_EACH = ("service",)
+FOR_EACH = ("service", "squad")
 _KEYS = ("notebook", "every", "for_each", "period", "page", "parameters")
 
 
@@ -72,7 +73,9 @@ def _entry(where: str, row: Any) -> Entry:
     if every not in EVERY:
         raise SettingsError(f"{where}: 'every' is {every!r}; write one of {', '.join(EVERY)}")
     if for_each is not None and for_each not in FOR_EACH:
-        raise SettingsError(f"{where}: 'for_each' is {for_each!r}; write service, or leave it out")
+        raise SettingsError(
+            f"{where}: 'for_each' is {for_each!r}; write {' or '.join(FOR_EACH)}, or leave it out"
+        )
     parameters = row.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise SettingsError(f"{where}: 'parameters' is {parameters!r}; write name: value under it")
@@ -88,15 +91,24 @@ def plan_jobs(
     *,
     as_of: str | date | datetime,
     services: Sequence[str],
+    squads: Mapping[str, Sequence[str]] = MappingProxyType({}),
     every: str | None = None,
     only: Sequence[str] = (),
 ) -> list[Job]:
     """Return the jobs that a schedule asks for, in its order; one per page.
 
     Each report gets its parameters, ``period`` and ``as_of``, and, where it is made for each
-    service, ``service``; all are checked here, before anything runs. ``every`` keeps only the
-    reports of that rhythm, ``only`` those of these notebooks (``service_slo``,
-    ``reports/service_slo``) or pages (``service_slo/checkout``).
+    service or squad, ``service`` or ``squad``; all are checked here, before anything runs.
+
+    Args:
+        entries: the schedule.
+        as_of: the end of periods such as ``28d``.
+        services: those that get a page.
+        squads: those that get a page, by the period as an entry writes it: a squad may have owned
+            nothing in a shorter one.
+        every: keeps only the reports of that rhythm.
+        only: keeps those of these notebooks (``service_slo``, ``reports/service_slo``) or pages
+            (``service_slo/checkout``).
 
     Raises:
         UsageError: there is no such rhythm.
@@ -114,7 +126,8 @@ def plan_jobs(
         if every is not None and entry.every != every:
             continue
         try:
-            planned = _jobs_of(entry, as_of_text, list(dict.fromkeys(services)))
+            named = {"service": services, "squad": squads.get(entry.period, ())}
+            planned = _jobs_of(entry, as_of_text, named)
         except FleetsloError as error:
             raise type(error)(f"{entry.source}: {error}" if entry.source else str(error)) from None
         for job in planned:
@@ -141,21 +154,25 @@ def _chosen(jobs: list[Job], only: Sequence[str]) -> list[Job]:
     return [job for job in jobs if names[job.path] & set(only)]
 
 
-def _jobs_of(entry: Entry, as_of: str, services: Sequence[str]) -> list[Job]:
+_EXAMPLES = {"service": "checkout", "squad": "Payments"}
+
+
+def _jobs_of(entry: Entry, as_of: str, named: Mapping[str, Sequence[str]]) -> list[Job]:
     notebook = find_notebook(entry.notebook)
     period = Period.parse(entry.period, as_of=as_of)
     declared = {parameter.name for parameter in describe(notebook)}
     common: dict[str, object] = {"period": entry.period, "as_of": as_of, **entry.parameters}
-    if entry.for_each == "service" and "service" not in declared:
+    each = entry.for_each
+    if each is not None and each not in declared:
         raise NotebookError(
-            f"{notebook.name} is made for each service and has no parameter 'service'; "
-            'add service: str = "checkout" to its parameters cell'
+            f"{notebook.name} is made for each {each} and has no parameter {each!r}; "
+            f'add {each}: str = "{_EXAMPLES[each]}" to its parameters cell'
         )
-    subjects: Sequence[str | None] = services if entry.for_each == "service" else [None]
+    subjects: Sequence[str | None] = [None] if each is None else list(dict.fromkeys(named[each]))
     checked = check_parameters(notebook, common)
     jobs = []
-    for service in subjects:
-        page = entry.page if service is None else f"{entry.page}/{service}"
+    for subject in subjects:
+        page = entry.page if subject is None else f"{entry.page}/{subject}"
         jobs.append(
             Job(
                 notebook=notebook.name,
@@ -163,10 +180,11 @@ def _jobs_of(entry: Entry, as_of: str, services: Sequence[str]) -> list[Job]:
                 page=page,
                 path=page_path(page, period.slug),
                 report=entry.page,
-                service=service,
+                service=subject if each == "service" else None,
+                squad=subject if each == "squad" else None,
                 period=str(period),
                 as_of=as_of,
-                parameters=checked if service is None else {**checked, "service": service},
+                parameters=checked if each is None else {**checked, each: subject},
             )
         )
     return jobs

@@ -47,8 +47,9 @@ def run_report(
     given = check_parameters(found, parameters)
     values = {**{parameter.name: parameter.default for parameter in describe(found)}, **given}
     period = _period(values)
-    service = values.get("service")
-    name = f"{found.short}/{service}" if service else found.short
+    service, squad = values.get("service"), values.get("squad")
+    subject = service or squad
+    name = f"{found.short}/{subject}" if subject else found.short
     path = page_path(name, period.slug if period else "latest")
     root = settings.home / "reports" if output is None else output.parent
     target = root / path if output is None else output
@@ -65,6 +66,7 @@ def run_report(
         period=str(period or ""),
         as_of=str(values.get("as_of") or ""),
         parameters=given,
+        squad=str(squad) if squad and not service else None,
     )
     run_id = new_run_id()
     run_folder = folder(settings.home / "runs" / run_id)

@@ -109,6 +109,7 @@ def head_of(notebook: Any) -> Head:
                     verdict=block["verdict"],
                     sentence=block["sentence"],
                     headline=block["headline"],
+                    published=block.get("published", ()),
                 )
     return Head()
 

@@ -31,11 +31,39 @@ def test_a_service_is_shown_with_its_newest_report_that_gives_a_verdict():
     shown = contents(PAGES, catalogue, {})
     a, b, c = shown["services"]
     assert a == {
-        "service": "a", "href": "new/a.html", "squad": "Pay", "tier": 1, "verdict": "met",
+        "service": "a", "href": "new/a.html", "squad": "Pay", "squad_href": None, "tier": 1,
+        "verdict": "met",
         "budget_left": 0.5, "sentence": "a is fine.", "period": "1 Oct – 1 Nov 2026",
     }  # fmt: skip
     assert (b["href"], b["squad"], b["tier"], b["verdict"]) == ("new/b.html", "B", 2, None)
     assert (c["service"], c["href"], c["sentence"]) == ("c", None, None)
+
+
+def test_squads_have_their_newest_reports_and_services_link_to_them():
+    pay = page("squad/Pay", "new/pay.html", squad="Pay", verdict="missed",
+               sentence="**Pay** met 1 of 2.", headline={"objectives": 2, "missed": 1, "sli": 0.99})  # fmt: skip
+    old = page("squad/Pay", "old/pay.html", "2026-09", squad="Pay", verdict="met")
+    shown = contents(Pages([*PAGES, old, pay]), {}, {})
+    (squad,) = shown["squads"]
+    assert (squad["squad"], squad["href"], squad["verdict"]) == ("Pay", "new/pay.html", "missed")
+    assert (squad["objectives"], squad["missed"], squad["sli"]) == (2, 1, 0.99)
+    assert squad["sentence"] == "Pay met 1 of 2."
+    a, b = shown["services"]
+    assert (a["squad_href"], b["squad_href"]) == ("new/pay.html", None)
+    # A squad's page is no report on the fleet: it neither heads the index nor a period.
+    assert [report["label"] for report in shown["reports"]] == ["Fleet overview"]
+    assert shown["periods"][0]["href"] == "new/fleet.html"
+    html = render_index(shown)
+    assert '<a href="new/pay.html">Pay</a>' in html
+    assert html.index("1 squad") < html.index("2 services")
+    assert "1 squad" not in render_index(contents(PAGES, {}, {}))
+
+
+def test_many_squads_can_be_searched_and_filtered():
+    squads = [page(f"squad/{i}", f"{i}.html", squad=f"Squad {i}", verdict="met") for i in range(9)]
+    few, many = (render_index(contents(Pages(squads[:n]), {}, {})) for n in (8, 9))
+    assert 'aria-controls="squads-table"' not in few
+    assert many.count('aria-controls="squads-table"') == 2
 
 
 def test_the_fleet_comes_first_and_periods_are_newest_first():
