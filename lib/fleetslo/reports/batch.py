@@ -11,11 +11,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed
 from fleetslo.files import folder
+from fleetslo.published import record
 from fleetslo.reports import site as sites
 from fleetslo.reports.check import Checked
 from fleetslo.reports.jobs import BatchProgress, Failure, Job, Result, Silent
@@ -73,8 +75,8 @@ def run_batch(
     """Run the jobs, ``settings.jobs`` at a time, and publish their pages.
 
     Executed notebooks, error pages and ``manifest.json`` are kept under ``runs/<run id>`` in the
-    home folder, the site under ``site``. ``catalogue`` says squad and tier of each service, for
-    the index.
+    home folder, the site under ``site``, what pages said in numbers under ``published``.
+    ``catalogue`` says squad and tier of each service, for the index.
 
     Raises:
         NotebookFailed: at least one report failed; the good ones are published all the same.
@@ -196,10 +198,21 @@ class _Batch:
                 index = sites.switch(release)
             finally:
                 release.discard()
+            self._record(drawn)
             sites.prune(self._site, self._settings.keep_releases)
         self.release = release.final
         shutil.rmtree(self._manifest.folder / "pages", ignore_errors=True)  # the site has them
         return index
+
+    def _record(self, drawn: Sequence[Drawn]) -> None:
+        """Keep what the pages say of each objective, for later reports to be held against."""
+        heads = [self._results[one.page.path].head for one in drawn]
+        record(
+            self._settings.home,
+            self._manifest.run_id,
+            datetime.now(UTC),
+            [row for head in heads for row in head.published],
+        )
 
     def _draw(self, published: Published, pool: Pool[Any], stop: Stop) -> list[Drawn]:
         """Return the pages that may be published.
