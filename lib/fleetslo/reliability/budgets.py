@@ -17,6 +17,11 @@ _THIN = "\u202f"  # between a number and its unit, as on every page
 
 VerdictName = Literal["met", "at_risk", "missed", "unjudged"]
 
+Unit = Literal["requests", "events", "slices", "burn"]
+"""What is counted: ``burn`` is the budget itself, for composites whose members' burn adds up."""
+
+Number = int | Fraction
+
 
 @lru_cache(maxsize=4096)
 def budget_share(target: float) -> Fraction:
@@ -32,31 +37,33 @@ def budget_share(target: float) -> Fraction:
     return 1 - Fraction(repr(float(target)))
 
 
-def _refuse_counts(good_count: int, valid_count: int, uncertain_count: int = 0) -> None:
+def _refuse_counts(
+    good_count: Number, valid_count: Number, uncertain_count: Number = 0, unit: Unit = "requests"
+) -> None:
     if good_count < 0 or valid_count < 0 or uncertain_count < 0:
         raise ParameterError(
-            f"{good_count} good, {uncertain_count} uncertain and {valid_count} valid requests "
+            f"{good_count} good, {uncertain_count} uncertain and {valid_count} valid {unit} "
             "cannot be; counts are 0 or more"
         )
     if good_count + uncertain_count > valid_count:
         uncertain = f" and {uncertain_count} uncertain" if uncertain_count else ""
         raise ParameterError(
-            f"{good_count} good{uncertain} requests of {valid_count} valid ones cannot be; only "
-            "valid requests can be good"
+            f"{good_count} good{uncertain} {unit} of {valid_count} valid ones cannot be; only "
+            f"valid {unit} can be good"
         )
 
 
-def sli(good_count: int, valid_count: int) -> float | None:
+def sli(good_count: Number, valid_count: Number) -> float | None:
     """Return the share of valid requests that were good; None when there were none.
 
     Raises:
         ParameterError: a count is negative, or more are good than valid.
     """
     _refuse_counts(good_count, valid_count)
-    return good_count / valid_count if valid_count else None
+    return float(Fraction(good_count) / valid_count) if valid_count else None
 
 
-def burn_rate(good_count: int, valid_count: int, target: float) -> float | None:
+def burn_rate(good_count: Number, valid_count: Number, target: float) -> float | None:
     """Return how fast the budget went over any stretch; None when there were no requests.
 
     1.0 spends exactly the budget over the objective's window, 14.4 all of 30 days' in 50 hours.
@@ -66,10 +73,11 @@ def burn_rate(good_count: int, valid_count: int, target: float) -> float | None:
     """
     _refuse_counts(good_count, valid_count)
     share = budget_share(target)
-    return float(Fraction(valid_count - good_count, valid_count) / share) if valid_count else None
+    bad = Fraction(valid_count - good_count)
+    return float(bad / valid_count / share) if valid_count else None
 
 
-def budget_spent(good_count: int, valid_count: int, target: float) -> float | None:
+def budget_spent(good_count: Number, valid_count: Number, target: float) -> float | None:
     """Return the share of a whole window's budget that is gone; None when there were no requests.
 
     1.0 is all of it, more than 1 is overspent.
@@ -84,20 +92,21 @@ def budget_spent(good_count: int, valid_count: int, target: float) -> float | No
 class Judgement:
     """What a window's counts say about its objective.
 
-    ``uncertain_count`` requests may be good or bad: ``sli`` and ``sli_low`` count them as bad,
-    ``sli_high`` as good; ``bad_count``, ``budget_spent`` and ``budget_left`` count them as bad,
-    ``bad_low`` and ``budget_spent_low`` as good. Ratios and what depends on them are None when
-    there were no requests.
+    Counts are in the objective's unit: requests, events, slices, or ``burn`` (shares of the whole
+    budget). ``uncertain_count`` of them may be good or bad: ``sli`` and ``sli_low`` count them as
+    bad, ``sli_high`` as good; ``bad_count``, ``budget_spent`` and ``budget_left`` count them as
+    bad, ``bad_low`` and ``budget_spent_low`` as good. Ratios and what depends on them are None
+    when nothing was counted.
 
     Attributes:
         verdict: ``met``, ``at_risk``, ``missed`` or ``unjudged``.
         reason: a short clause that a page can print.
-        budget_count: how many requests may be bad.
+        budget_count: how many may be bad over the whole window.
         budget_spent: 1.0 is all of it, more than 1 is overspent.
         budget_left: 1 − budget_spent; under 0 when overspent.
         outage_s: the budget as seconds of total outage at steady traffic.
         outage_left_s: what is left of it; under 0 when overspent.
-        coverage: share of the window's minutes that are covered.
+        coverage: share of the window's minutes so far that are covered.
     """
 
     verdict: VerdictName
@@ -105,11 +114,11 @@ class Judgement:
     sli: float | None
     sli_low: float | None
     sli_high: float | None
-    good_count: int
-    valid_count: int
-    uncertain_count: int
-    bad_count: int
-    bad_low: int
+    good_count: float | None
+    valid_count: float | None
+    uncertain_count: float | None
+    bad_count: float
+    bad_low: float
     target: float
     budget_count: float
     budget_spent: float | None
@@ -128,81 +137,115 @@ def _percent(ratio: Fraction | float, decimals: int = 0) -> str:
     return f"{cut / scale:.{decimals}f}{_THIN}%"
 
 
-def _between(low: Fraction, high: Fraction) -> str:
+def _between(low: Fraction, high: Fraction, are: str, open_: str) -> str:
     """Return two shares, cut away from each other, with decimals enough to tell them apart."""
     width = high - low
     decimals = next((d for d in range(1, 8) if width * 100 * 10**d >= 3), 8)
     scale = 10**decimals
     under, over = math.floor(low * 100 * scale) / scale, math.ceil(high * 100 * scale) / scale
-    return (
-        f"between {under:.{decimals}f}{_THIN}% and {over:.{decimals}f}{_THIN}% were good: "
-        "the target lies between"
-    )
+    return f"between {under:.{decimals}f}{_THIN}% and {over:.{decimals}f}{_THIN}% {are}: {open_}"
 
 
-def _verdict(
-    good: int,
-    valid: int,
-    uncertain: int,
-    share: Fraction,
+@dataclass(frozen=True)
+class Rules:
+    """What a verdict depends on beside the counts.
+
+    Attributes:
+        page_firing: whether an alert of severity page fires at the window's end.
+        coverage_minimum: the coverage under which nothing is judged.
+        at_risk_budget_left: the share of budget left at which met becomes at risk.
+    """
+
+    page_firing: bool = False
+    coverage_minimum: float = 0.9
+    at_risk_budget_left: float = 0.25
+
+
+def verdict_of(
+    spent_low: Fraction,
+    spent: Fraction,
     coverage: float,
-    page_firing: bool,
-    coverage_minimum: float,
-    at_risk_budget_left: float,
+    rules: Rules,
+    *,
+    good: tuple[Fraction, Fraction] | None = None,
 ) -> tuple[VerdictName, str]:
-    if valid == 0:
-        return "unjudged", "no requests"
-    if coverage < coverage_minimum:
-        return (
-            "unjudged",
-            f"coverage is {_percent(coverage)}, under {_percent(coverage_minimum)}",
-        )
-    budget = share * valid
-    if budget < 1:
-        shown = math.floor(budget * 100) / 100
-        return "unjudged", f"the budget is {shown:g} requests" if shown else (
-            "the budget is under 0.01 requests"
-        )
-    low, high, target = Fraction(good, valid), Fraction(good + uncertain, valid), 1 - share
-    if low < target <= high:
-        return "unjudged", _between(low, high)
-    if high < target:
-        spent = (valid - good - uncertain) / budget
-        return "missed", f"{_percent(spent, 0 if spent >= 2 else 1)} of the budget is spent"
-    left = 1 - (valid - good) / budget
+    """Return the verdict on a budget of which between ``spent_low`` and ``spent`` is gone.
+
+    ``good`` are the least and the most share that was good; the reason speaks of them where they
+    straddle the target, and of the budget where they do not say it.
+    """
+    if coverage < rules.coverage_minimum:
+        least = _percent(rules.coverage_minimum)
+        return "unjudged", f"coverage is {_percent(coverage)}, under {least}"
+    if spent_low > 1:
+        decimals = 0 if spent_low >= 2 else 1
+        return "missed", f"{_percent(spent_low, decimals)} of the budget is spent"
+    if spent > 1:
+        if good is None:
+            clause = _between(spent_low, spent, "of the budget is spent", "it may be overspent")
+        else:
+            clause = _between(*good, "were good", "the target lies between")
+        return "unjudged", clause
+    left = 1 - spent
     reason = f"{_percent(left)} of the budget is left"
-    if page_firing:
+    if rules.page_firing:
         return "at_risk", f"a page alert is firing; {reason}"
-    if left <= Fraction(repr(at_risk_budget_left)):
+    if left <= Fraction(repr(rules.at_risk_budget_left)):
         return "at_risk", f"only {reason}"
     return "met", reason
 
 
+def too_small(budget: Fraction, unit: Unit) -> str | None:
+    """Return why a budget cannot be judged: it is less than one request. None where it can.
+
+    A slice is made of many requests, so that a budget of less than one slice is judged.
+    """
+    if unit not in ("requests", "events") or budget >= 1:
+        return None
+    shown = math.floor(budget * 100) / 100
+    return f"the budget is {shown:g} {unit}" if shown else f"the budget is under 0.01 {unit}"
+
+
+def refuse_stretch(coverage: float, window: timedelta) -> None:
+    """Refuse a coverage or a window that cannot be, with ``ParameterError``."""
+    if not 0 <= coverage <= 1:
+        raise ParameterError(f"a coverage of {coverage!r} cannot be; it is between 0 and 1")
+    if window < timedelta(0) or not window:
+        raise ParameterError(f"a window of {window} holds no time")
+
+
 def judge(
-    good_count: int,
-    valid_count: int,
-    uncertain_count: int = 0,
+    good_count: Number,
+    valid_count: Number,
+    uncertain_count: Number = 0,
     *,
     target: float,
     window: timedelta,
     coverage: float,
+    whole_count: Number | None = None,
+    unit: Unit = "requests",
     page_firing: bool = False,
     coverage_minimum: float = 0.9,
     at_risk_budget_left: float = 0.25,
 ) -> Judgement:
-    """Return the verdict on a window that has ended, with the numbers it rests on.
+    """Return the verdict on a window, with the numbers it rests on.
 
     A window is a census, not a sample: the verdict follows the counts. It is ``unjudged`` only
-    without requests, under the least coverage, with a budget of less than one request, or when the
-    uncertain requests decide. ``at_risk`` is met, with little budget left or a page alert firing.
+    when nothing was counted, under the least coverage, with a budget of less than one request, or
+    when the uncertain ones decide. ``at_risk`` is met, with little budget left or a page alert
+    firing. While a window runs its budget is that of the whole window, so that a bad hour on its
+    third day is not the whole of it.
 
     Args:
-        good_count: requests that were certainly good.
-        valid_count: all requests that count.
+        good_count: what was certainly good: requests, events or slices.
+        valid_count: all that count.
         uncertain_count: those that may have been good or bad.
         target: the share that must be good, in [0, 1).
         window: the objective's whole window.
-        coverage: share of the window's minutes that are covered, 0–1.
+        coverage: share of the window's minutes so far that are covered, 0–1.
+        whole_count: what the whole window holds, of which the budget is a share: the valid count
+            that is expected of a window that runs, or all slices. None is ``valid_count``.
+        unit: of the counts.
         page_firing: whether an alert of severity page fires at the window's end.
         coverage_minimum: the coverage under which nothing is judged.
         at_risk_budget_left: the share of budget left at which met becomes at risk.
@@ -210,42 +253,53 @@ def judge(
     Raises:
         ParameterError: counts, a target, coverage or window that cannot be.
     """
-    _refuse_counts(good_count, valid_count, uncertain_count)
+    _refuse_counts(good_count, valid_count, uncertain_count, unit)
+    refuse_stretch(coverage, window)
     share = budget_share(target)
-    if not 0 <= coverage <= 1:
-        raise ParameterError(f"a coverage of {coverage!r} cannot be; it is between 0 and 1")
-    if window <= timedelta(0):
-        raise ParameterError(f"a window of {window} holds no time")
-    verdict, reason = _verdict(
-        good_count,
-        valid_count,
-        uncertain_count,
-        share,
-        coverage,
-        page_firing,
-        coverage_minimum,
-        at_risk_budget_left,
-    )
+    whole = valid_count if whole_count is None else whole_count
+    if whole < valid_count:
+        raise ParameterError(f"{valid_count} valid {unit} of {whole} in the whole window cannot be")
+    budget = Fraction(share * whole)
+    bad = valid_count - good_count
+    bad_low = bad - uncertain_count
+    verdict: VerdictName = "unjudged"
+    reason = "no slice has data" if unit == "slices" else f"no {unit}"
+    spent = spent_low = None
+    if valid_count:
+        spent, spent_low = bad / budget, bad_low / budget
+        rules = Rules(page_firing, coverage_minimum, at_risk_budget_left)
+        low, high = (
+            Fraction(count) / valid_count for count in (good_count, good_count + uncertain_count)
+        )
+        straddled = (low, high) if low < 1 - share <= high else None
+        verdict, reason = verdict_of(spent_low, spent, coverage, rules, good=straddled)
+        small = too_small(budget, unit)
+        if small is not None and coverage >= coverage_minimum:
+            verdict, reason = "unjudged", small
     outage_s = float(share * Fraction(window / timedelta(seconds=1)))
-    spent = budget_spent(good_count, valid_count, target)
-    left = None if spent is None else 1 - spent
+    left = None if spent is None else 1 - float(spent)
     return Judgement(
         verdict=verdict,
         reason=reason,
         sli=sli(good_count, valid_count),
         sli_low=sli(good_count, valid_count),
         sli_high=sli(good_count + uncertain_count, valid_count),
-        good_count=good_count,
-        valid_count=valid_count,
-        uncertain_count=uncertain_count,
-        bad_count=valid_count - good_count,
-        bad_low=valid_count - good_count - uncertain_count,
+        good_count=plain(good_count),
+        valid_count=plain(valid_count),
+        uncertain_count=plain(uncertain_count),
+        bad_count=plain(bad),
+        bad_low=plain(bad_low),
         target=target,
-        budget_count=float(share * valid_count),
-        budget_spent=spent,
-        budget_spent_low=budget_spent(good_count + uncertain_count, valid_count, target),
+        budget_count=float(budget),
+        budget_spent=None if spent is None else float(spent),
+        budget_spent_low=None if spent_low is None else float(spent_low),
         budget_left=left,
         outage_s=outage_s,
         outage_left_s=None if left is None else outage_s * left,
         coverage=coverage,
     )
+
+
+def plain(count: Number) -> float:
+    """Return a count as a frame holds it: a whole number stays one."""
+    return count if isinstance(count, int) else float(count)
