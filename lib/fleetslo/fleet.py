@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fleetslo import resources
-from fleetslo.errors import NoData, PeriodError, UnknownService, WarehouseEmpty, nearest
+from fleetslo.errors import (
+    NoData,
+    PeriodError,
+    UnknownService,
+    UnknownSquad,
+    WarehouseEmpty,
+    nearest,
+)
 from fleetslo.overview import Overview
 from fleetslo.periods import Period, instant
 from fleetslo.reliability.judging import burn_minutes, judged
 from fleetslo.reliability.objectives import Objective, read_objectives, resolve
 from fleetslo.service import ServiceView
 from fleetslo.settings import Settings, load_settings
+from fleetslo.squad import SquadView
 from fleetslo.warehouse.base import Warehouse, open_warehouse
 from fleetslo.warehouse.queries import read_query
 from fleetslo.warehouse.rollups import Measure, RollupReport
@@ -225,6 +233,22 @@ class Fleet:
         if about.is_empty():
             raise UnknownService(_no_service(name, known["service"].to_list(), period))
         return ServiceView(self, period, about.row(0, named=True))
+
+    def squad(self, name: str, period: Period) -> SquadView:
+        """Return the data of a squad's services, each part fetched when it is first used.
+
+        Raises:
+            UnknownSquad: it owned no service at the end of the period.
+        """
+        known = self.services(period)
+        mine = known.filter(pl.col("squad") == name)
+        if mine.is_empty():
+            squads = known["squad"].drop_nulls().unique().sort().to_list()
+            raise UnknownSquad(
+                f"no service of {period} belongs to a squad {name!r}.{nearest(name, squads)} "
+                f"Squads are {', '.join(squads) or 'none'}"
+            )
+        return SquadView(self, period, name, mine)
 
     def overview(self, period: Period) -> Overview:
         """Return the whole fleet's data over a period, each part fetched when it is first used."""

@@ -1,0 +1,261 @@
+"""One squad over one period, as a notebook holds it."""
+
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from fleetslo.periods import Period
+from fleetslo.published import read_published_numbers
+from fleetslo.reliability.combined import contributions
+from fleetslo.reliability.exclusions import excluded
+from fleetslo.reliability.objectives import Objective
+from fleetslo.reliability.policies import PolicyState, overspent_periods, policy_state
+from fleetslo.reliability.restatements import restatements
+
+if TYPE_CHECKING:
+    from fleetslo.fleet import Fleet
+    from fleetslo.service import ServiceView
+
+WEEK = timedelta(days=7)
+MOST_PERIODS = 12
+"""How many periods in a row are looked at: a year of 28-day periods, less one."""
+
+Key = tuple[str, str]
+_NO_CAUSES = {
+    "service": pl.String, "objective": pl.String, "label": pl.String, "kind": pl.String,
+    "cause": pl.String, "title": pl.String, "bad_count": pl.Float64, "share": pl.Float64,
+    "spent": pl.Float64,
+}  # fmt: skip
+_NO_DAYS = {
+    "service": pl.String, "objective": pl.String, "label": pl.String, "day": pl.Date,
+    "bad_count": pl.Float64, "spent": pl.Float64,
+}  # fmt: skip
+
+
+class SquadView:
+    """The data of one squad's services over a period; each part is fetched when it is first used.
+
+    Attributes:
+        name: the squad.
+        period: the period asked for.
+        services: rows of ``Fleet.services``, those that the squad owned at the period's end.
+    """
+
+    def __init__(self, fleet: "Fleet", period: Period, name: str, services: pl.DataFrame) -> None:
+        self.fleet = fleet
+        self.period = period
+        self.name = name
+        self.services = services
+        self.names: list[str] = services["service"].to_list()
+
+    def _query(self, name: str) -> pl.DataFrame:
+        return self.fleet.query(name, period=self.period, services=self.names)
+
+    @cached_property
+    def views(self) -> dict[str, "ServiceView"]:
+        """Each of its services by name."""
+        return {name: self.fleet.service(name, self.period) for name in self.names}
+
+    @cached_property
+    def judgements(self) -> pl.DataFrame:
+        """One row per service and objective; see ``Fleet.judgements``."""
+        return self.fleet.judgements(self.period, self.names)
+
+    @cached_property
+    def previous_judgements(self) -> pl.DataFrame:
+        """The same services' judgements at the end of the period before."""
+        return self.fleet.judgements(self.period.previous(), self.names)
+
+    @cached_property
+    def objectives(self) -> dict[Key, Objective]:
+        """Every objective in force, by service and name; those not measurable here, too."""
+        found = self.fleet.objectives_at(self.period, self.names)
+        return {(one.service, one.name): one for one in found}
+
+    @cached_property
+    def counts(self) -> pl.DataFrame:
+        """What each objective counted over the period, and over its last seven days.
+
+        Columns: those of ``Fleet.spending`` over the period, the judgement's ``label, kind, unit,
+        target, budget_count``, and ``week_bad_count, week_valid_count, week_sli``.
+        """
+        about = self.judgements.select(
+            "service", "objective", "label", "kind", "unit", "target", "budget_count"
+        )
+        week = self.fleet.spending(self.period.last(WEEK), self.names).select(
+            "service",
+            "objective",
+            pl.col("bad_count", "valid_count", "sli").name.prefix("week_"),
+        )
+        over = self.fleet.spending(self.period, self.names).select(
+            "service", "objective", "valid_count", "bad_count", "sli", "coverage"
+        )
+        key = ["service", "objective"]
+        return about.join(over, on=key, how="left").join(week, on=key, how="left")
+
+    @cached_property
+    def contributions(self) -> pl.DataFrame:
+        """What each service weighs and took from the squad's combined SLI over the period."""
+        return contributions(self.counts)
+
+    @cached_property
+    def week_contributions(self) -> pl.DataFrame:
+        """The same over the period's last seven days."""
+        return contributions(
+            self.counts.with_columns(
+                valid_count=pl.col("week_valid_count"), bad_count=pl.col("week_bad_count")
+            )
+        )
+
+    @cached_property
+    def in_a_row(self) -> dict[Key, tuple[int, bool]]:
+        """For how many periods in a row each objective was missed, this one included.
+
+        The second value says whether the row ends because nothing is known of the period before:
+        it may be longer. Only missed objectives are here.
+        """
+        known = [_budgets(self.judgements), _budgets(self.previous_judgements)]
+        period = self.period.previous()
+        while len(known) < MOST_PERIODS and _missed_in_all(known):
+            period = period.previous()
+            known.append(_budgets(self.fleet.judgements(period, self.names)))
+        rows = {}
+        for key in _missed_in_all(known[:1]):
+            lefts = [one.get(key) for one in known]
+            count = overspent_periods(lefts)
+            rows[key] = count, count == len(lefts) or lefts[count] is None
+        return rows
+
+    @cached_property
+    def causes(self) -> pl.DataFrame:
+        """What spent each objective's budget: a row per service, objective and cause.
+
+        ``spent`` is the share of the objective's budget, ``share`` that of its bad ones; the rows
+        of one objective add up to all that was bad. The greatest share of a budget comes first.
+        """
+        frames = [pl.DataFrame(schema=_NO_CAUSES)]
+        for row in self.judgements.iter_rows(named=True):
+            if not row["bad_count"] or row["kind"] == "composite":
+                continue
+            explained = self.views[row["service"]].explanation(row["objective"])
+            about = (pl.lit(row[key]).alias(key) for key in ("service", "objective", "label"))
+            frames.append(
+                explained.with_columns(*about).select(
+                    pl.col(name).cast(dtype) for name, dtype in _NO_CAUSES.items()
+                )
+            )
+        return pl.concat(frames).sort("spent", "bad_count", descending=True, nulls_last=True)
+
+    @cached_property
+    def days(self) -> pl.DataFrame:
+        """What each objective spent of its budget on each day of the period.
+
+        ``spent`` and ``bad_count`` are null on a day without telemetry. Excluded minutes are in
+        none of them.
+        """
+        from fleetslo.reliability.history import spent_by_hour
+
+        frames = [pl.DataFrame(schema=_NO_DAYS)]
+        for row in self.judgements.iter_rows(named=True):
+            objective = self.objectives.get((row["service"], row["objective"]))
+            if objective is None or not row["budget_count"] or objective.members:
+                continue
+            view, window = (
+                self.views[row["service"]],
+                Period(row["window_start"], row["window_end"]),
+            )
+            left_out = excluded(self.fleet.exclusions, objective, view.about, window)
+            hours = spent_by_hour(view.minutes, objective, window, left_out)
+            frames.append(
+                hours.filter(pl.col("hour").is_between(self.period.start, self.period.end, "left"))
+                .group_by(pl.col("hour").dt.date().alias("day"), maintain_order=True)
+                .agg(
+                    pl.when(pl.col("bad_count").is_not_null().any()).then(pl.col("bad_count").sum())
+                )
+                .select(
+                    service=pl.lit(row["service"]),
+                    objective=pl.lit(row["objective"]),
+                    label=pl.lit(row["label"]),
+                    day=pl.col("day"),
+                    bad_count=pl.col("bad_count").cast(pl.Float64),
+                    spent=pl.col("bad_count") / row["budget_count"],
+                )
+            )
+        return pl.concat(frames)
+
+    @cached_property
+    def policies(self) -> dict[Key, PolicyState]:
+        """What the error-budget policy asks for, of each objective."""
+        worst = {
+            (service, objective): spent
+            for service, objective, spent in self.causes.filter(pl.col("kind") == "incident")
+            .group_by("service", "objective")
+            .agg(pl.col("spent").max())
+            .iter_rows()
+        }
+        return {
+            (row["service"], row["objective"]): policy_state(
+                row["budget_left"],
+                row["verdict"],
+                largest_incident_spent=worst.get((row["service"], row["objective"])),
+                slow_down_at=self.fleet.settings.at_risk_budget_left,
+            )
+            for row in self.judgements.iter_rows(named=True)
+        }
+
+    @cached_property
+    def restated(self) -> list[dict[str, Any]]:
+        """Windows that were published with other counts than the data has now; newest first.
+
+        Looked at are this window, the newest one published before, and that of the period before.
+        Empty where nothing was published, or nothing changed; see ``reliability.restatements``.
+        """
+        told = read_published_numbers(self.fleet.settings.home, self.names)
+        ends: set[datetime] = set(told["window_end"])
+        earlier = [end for end in ends if end < self.period.end]
+        wanted = {self.period.end, self.period.previous().end, *sorted(earlier)[-1:]} & ends
+        return restatements(told, [self._judged_at(end) for end in sorted(wanted, reverse=True)])
+
+    def _judged_at(self, end: datetime) -> pl.DataFrame:
+        if end == self.period.end:
+            return self.judgements
+        if end == self.period.previous().end:
+            return self.previous_judgements
+        return self.fleet.judgements(Period(end - self.period.length, end), self.names)
+
+    @cached_property
+    def incidents(self) -> pl.DataFrame:
+        """Incidents of its services that overlap the period."""
+        return self._query("oncall/incidents")
+
+    @cached_property
+    def deployments(self) -> pl.DataFrame:
+        """Deployments of its services, one row per region."""
+        return self._query("delivery/deployments")
+
+    @cached_property
+    def freshness(self) -> pl.DataFrame:
+        """How far each table reaches for its services."""
+        return self._query("fleet/freshness")
+
+    @property
+    def lab(self) -> str:
+        """A line that opens this squad and period in JupyterLab."""
+        return f'view = fleet.squad({self.name!r}, fs.Period.parse("{self.period}"))'
+
+
+def _budgets(judgements: pl.DataFrame) -> dict[Key, float | None]:
+    """Return the share of budget left by objective; None where it was not judged."""
+    return {
+        (service, objective): None if verdict == "unjudged" else left
+        for service, objective, verdict, left in judgements.select(
+            "service", "objective", "verdict", "budget_left"
+        ).iter_rows()
+    }
+
+
+def _missed_in_all(known: list[dict[Key, float | None]]) -> set[Key]:
+    missed = [{key for key, left in one.items() if left is not None and left < 0} for one in known]
+    return set.intersection(*missed)
