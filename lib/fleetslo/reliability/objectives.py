@@ -1,29 +1,33 @@
 """Objectives: OpenSLO v1 documents read, checked, and written out for the services they are for.
 
-This version measures Occurrences over rolling windows. Time slices, calendar windows, composite
-objectives and sources of other types are checked like the rest and then refused as not measured
-yet, so that nothing is judged by another meaning than its own. ``alertPolicies`` are checked, not
-run; the alerts of an objective are those of the annotation ``fleetslo/policy``.
+Every kind of document, method and window of OpenSLO v1 is read. What cannot be measured here (a
+source of another type, a ratio that was divided already) is kept, with the reason.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.reliability.alerts import needless, unreachable
+from fleetslo.reliability.alerting import check_alert_annotations
+from fleetslo.reliability.annotations import FOR, SINCE, since_of
 from fleetslo.reliability.buckets import nearest_bounds
 from fleetslo.reliability.conditions import Condition, parse_condition
 from fleetslo.reliability.documents import Document, files_of, read_documents
+from fleetslo.reliability.indicators import Named
 from fleetslo.reliability.openslo import check_document
+from fleetslo.reliability.reading import read_slo
+from fleetslo.reliability.remarks import remarks
 from fleetslo.reliability.selectors import Selector
-from fleetslo.reliability.slo import EACH, FOR, Objective, read_slo
+from fleetslo.reliability.slo import EACH, Objective
 
 __all__ = [
     "Condition",
     "Objective",
     "Selector",
+    "in_force",
     "nearest_bounds",
     "parse_condition",
     "read_objectives",
@@ -31,12 +35,15 @@ __all__ = [
     "resolve",
 ]
 
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
 
 def read_objectives(path: str | Path | Iterable[str | Path]) -> list[Objective]:
     """Return the objectives of a file, of a folder's files (``.yaml``, ``.yml``), or of several.
 
     Documents may refer to each other across all files read. The order is that of the files (those
-    of a folder by name), then of the documents.
+    of a folder by name), then of the documents. Two documents of one name are the history of an
+    objective: they differ in ``fleetslo/since``, and both come back.
 
     Raises:
         ObjectiveError: a document is wrong; the message lists every fault, a line each, with
@@ -45,6 +52,8 @@ def read_objectives(path: str | Path | Iterable[str | Path]) -> list[Objective]:
     documents = [doc for file in files_of(path) for doc in read_documents(file)]
     for doc in documents:
         check_document(doc)
+        if not doc.faults and doc.value["kind"] in ("AlertPolicy", "AlertCondition"):
+            check_alert_annotations(doc, (), doc.value)
     named = _by_name(documents)
     objectives = []
     for doc in documents:
@@ -56,19 +65,31 @@ def read_objectives(path: str | Path | Iterable[str | Path]) -> list[Objective]:
     return objectives
 
 
-def _by_name(documents: Iterable[Document]) -> dict[tuple[str, str], Document]:
+def _by_name(documents: Iterable[Document]) -> Named:
     """Return the documents by kind and name; a name taken twice is a fault of the later one.
 
-    Templates may share a name: which of them a service gets, their conditions say.
+    Templates may share a name: which of them a service gets, their conditions say. So may SLOs of
+    one service that hold from different instants on.
     """
     named: dict[tuple[str, str], Document] = {}
+    history: dict[tuple[str, datetime | None], Document] = {}
     for doc in documents:
         if doc.name is None or not isinstance(doc.value.get("kind"), str):
             continue
-        first = named.setdefault((doc.value["kind"], doc.name), doc)
-        if first is not doc and EACH not in doc.name:
-            rule = f"a {doc.value['kind']} of this name stands in {first.source} already"
-            doc.fault(("metadata", "name"), rule)
+        kind = doc.value["kind"]
+        first = named.setdefault((kind, doc.name), doc)
+        if EACH in doc.name:
+            continue
+        rule = f"a {kind} of this name stands in {{}} already"
+        if kind == "SLO" and not doc.faults and not first.faults:
+            same = history.setdefault((doc.name, since_of(doc)), doc)
+            if same is not doc:
+                rule += f"; where it is the same objective, say {SINCE} when it changed"
+                doc.fault(("metadata", "name"), rule.format(same.source))
+            elif first.value["spec"]["service"] != doc.value["spec"]["service"]:
+                doc.fault(("metadata", "name"), f"{rule.format(first.source)}, for another service")
+        elif first is not doc:
+            doc.fault(("metadata", "name"), rule.format(first.source))
     return named
 
 
@@ -78,8 +99,9 @@ def resolve(
     """Return the objectives of these services, each template written out for those it is for.
 
     An objective of one service wins over a template whose document would get the same name for
-    that service. Objectives of services that are not among the rows are left out. Sorted by
-    service and name.
+    that service: always, or from its ``since`` on. Objectives of services that are not among the
+    rows are left out; those that cannot be measured here are not. Sorted by service, name and
+    ``since``.
 
     Args:
         objectives: what ``read_objectives`` returned.
@@ -92,22 +114,44 @@ def resolve(
     rows = {row["service"]: row for row in services}
     own = [o for o in written if o.for_condition is None and o.service in rows]
     templates = [(o, o.for_condition) for o in written if o.for_condition is not None]
-    taken = {(objective.service, objective.document) for objective in own}
-    sources: dict[tuple[str, str], str] = {}
+    taken: dict[tuple[str, str], datetime] = {}
+    for one in own:
+        key = (one.service, one.document)
+        taken[key] = min(taken.get(key, _start(one)), _start(one))
+    sources: dict[tuple[str, str, datetime], str] = {}
     filled: list[Objective] = []
     for service, row in rows.items():
         for template, condition in templates:
-            key = (service, template.document.replace(EACH, service))
-            if key in taken or not condition.holds(row):
+            document = template.document.replace(EACH, service)
+            start = _start(template)
+            is_taken = (service, document) in taken and start >= taken[service, document]
+            if is_taken or not condition.holds(row):
                 continue
-            source = sources.setdefault(key, template.source)
+            source = sources.setdefault((service, document, start), template.source)
             if source != template.source:
                 raise ObjectiveError(
                     f"{source} and {template.source} both give {service!r} the objective "
-                    f"{key[1]!r}; let their {FOR} exclude each other, or rename one"
+                    f"{document!r}; let their {FOR} exclude each other, or rename one"
                 )
             filled.append(_written_out(template, service))
-    return sorted([*own, *filled], key=lambda objective: (objective.service, objective.name))
+    return sorted([*own, *filled], key=lambda one: (one.service, one.name, _start(one)))
+
+
+def in_force(objectives: Iterable[Objective], at: datetime) -> list[Objective]:
+    """Return the resolved objectives that hold at an instant, in the order given.
+
+    Of several documents of one name the latest that has begun holds, with all its objectives.
+    """
+    begun = [one for one in objectives if _start(one) <= at]
+    latest: dict[tuple[str, str], datetime] = {}
+    for one in begun:
+        key = (one.service, one.document)
+        latest[key] = max(latest.get(key, _ALWAYS), _start(one))
+    return [one for one in begun if _start(one) == latest[one.service, one.document]]
+
+
+def _start(objective: Objective) -> datetime:
+    return objective.since or _ALWAYS
 
 
 def _written_out(template: Objective, service: str) -> Objective:
@@ -116,36 +160,9 @@ def _written_out(template: Objective, service: str) -> Objective:
         template,
         name=template.name.replace(EACH, service),
         display_name=display_name.replace(EACH, service) if display_name else None,
+        description=template.description.replace(EACH, service),
         service=service,
         document=template.document.replace(EACH, service),
+        members=tuple(_written_out(member, service) for member in template.members),
         for_condition=None,
     )
-
-
-def remarks(objective: Objective) -> tuple[str, ...]:
-    """Return what is allowed in an objective and yet worth knowing, a sentence each.
-
-    A latency threshold inside a bucket leaves its requests uncertain; an alert that a total outage
-    cannot reach never fires; a factor under 1 fires for objectives that will be met.
-    """
-    found = []
-    within = objective.selector.within_s
-    if within is not None:
-        below, above = nearest_bounds(within)
-        if below != above:
-            found.append(
-                f"{within:g} s lies inside a bucket, whose requests stay uncertain; "
-                f"{below:.10g} s and {above:.10g} s are bounds"
-            )
-    windows = objective.alerts
-    outage = 1 / (1 - objective.target)
-    found += [
-        f"the {window.severity} at {window.factor:.4g} × never fires: "
-        f"a total outage burns at {outage:.4g} ×"
-        for window in unreachable(windows, objective.target)
-    ]
-    found += [
-        f"the {window.severity} at {window.factor:.4g} × fires at a burn that meets the objective"
-        for window in needless(windows)
-    ]
-    return tuple(found)

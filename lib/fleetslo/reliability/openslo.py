@@ -1,12 +1,17 @@
 """The shape of an OpenSLO v1 document, every kind of it, and the rules between fields.
 
 Source: the OpenSLO specification, v1 (its README), and for what that leaves open the project's
-``pkg/openslo/v1``: composite objectives carry ``indicator`` or ``indicatorRef`` themselves.
+Go SDK, ``pkg/openslo/v1``: composite objectives carry ``indicator`` or ``indicatorRef`` themselves,
+and a ``compositeWeight`` over 0; an alert policy notifies somebody. Where we are stricter than the
+SDK (fields that could have no effect are refused) or more lenient (names of 255 characters, slices
+as a number of minutes, both as the README has them), the tests say why.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from fleetslo.reliability import exclusions
 from fleetslo.reliability.documents import Document, Trail
 from fleetslo.reliability.rules import (
     LONGEST_DESCRIPTION,
@@ -21,9 +26,11 @@ from fleetslo.reliability.rules import (
     fields,
     items,
     local_time,
+    mapping,
     name,
     number,
     one_of,
+    positive,
     slice_target,
     target,
     text,
@@ -74,11 +81,16 @@ _METADATA = fields(
 
 
 def _metric_source(doc: Document, trail: Trail, value: Any) -> None:
-    fields({}, {"metricSourceRef": name, "type": text(), "spec": anything})(doc, trail, value)
-    if isinstance(value, dict) and not {"type", "metricSourceRef"} & value.keys():
+    fields({}, {"metricSourceRef": name, "type": text(), "spec": mapping})(doc, trail, value)
+    if not isinstance(value, dict):
+        return
+    if not {"type", "metricSourceRef"} & value.keys():
         doc.fault(
             (*trail, "type"), "a metric source needs a type, or a metricSourceRef that has it"
         )
+    # It may hold nothing, as in OpenSLO's own examples/budgeting-method/occurences-slo.yaml.
+    if "spec" not in value and (*trail, "spec") not in doc.lines:
+        doc.fault((*trail, "spec"), "it is required: what the source is asked for")
 
 
 _METRIC = fields({"metricSource": _metric_source})
@@ -156,7 +168,7 @@ def _objective(doc: Document, trail: Trail, value: Any) -> None:
             "timeSliceWindow": duration_or_minutes,
             "indicator": _INDICATOR,
             "indicatorRef": name,
-            "compositeWeight": number,
+            "compositeWeight": positive,
         },
     )(doc, trail, value)
     if not isinstance(value, dict):
@@ -170,8 +182,13 @@ _CONDITION_SPEC = fields(
     {
         "severity": text(),
         "condition": fields(
-            {"op": one_of(*OPERATORS), "threshold": number, "lookbackWindow": duration},
-            {"kind": one_of("burnrate"), "alertAfter": duration_or_none},
+            {"threshold": number, "lookbackWindow": duration},
+            # The README's examples leave op out (and say "exceeds"), its schema requires it.
+            {
+                "kind": one_of("burnrate"),
+                "op": one_of(*OPERATORS),
+                "alertAfter": duration_or_none,
+            },
         ),
     },
     {"description": _DESCRIPTION},
@@ -199,7 +216,8 @@ _POLICY_SPEC = fields(
                 "targetRef",
                 fields({"targetRef": name}),
                 _inline("AlertNotificationTarget", _TARGET_SPEC),
-            )
+            ),
+            least=1,
         ),
     },
     {
@@ -209,6 +227,17 @@ _POLICY_SPEC = fields(
         "alertWhenBreaching": boolean,
     },
 )
+
+
+def _alert_policy(doc: Document, trail: Trail, value: Any) -> None:
+    if isinstance(value, str):
+        doc.fault(trail, f"it must be a mapping; write alertPolicyRef: {value}")
+        return
+    either(
+        "alertPolicyRef",
+        fields({"alertPolicyRef": name}),
+        _inline("AlertPolicy", _POLICY_SPEC),
+    )(doc, trail, value)
 
 
 def _slo_spec(doc: Document, trail: Trail, value: Any) -> None:
@@ -223,13 +252,7 @@ def _slo_spec(doc: Document, trail: Trail, value: Any) -> None:
             "description": _DESCRIPTION,
             "indicator": _INDICATOR,
             "indicatorRef": name,
-            "alertPolicies": items(
-                either(
-                    "alertPolicyRef",
-                    fields({"alertPolicyRef": name}),
-                    _inline("AlertPolicy", _POLICY_SPEC),
-                )
-            ),
+            "alertPolicies": items(_alert_policy),
         },
     )(doc, trail, value)
     if not isinstance(value, dict):
@@ -238,6 +261,10 @@ def _slo_spec(doc: Document, trail: Trail, value: Any) -> None:
     entries = [o for o in objectives if isinstance(o, dict)] if isinstance(objectives, list) else []
     if not any({"indicator", "indicatorRef"} & entry.keys() for entry in entries):
         exactly_one(doc, trail, value, "indicator", "indicatorRef")
+        for i, entry in enumerate(entries):
+            if "compositeWeight" in entry:
+                rule = "it belongs to a composite, whose objectives have indicators of their own"
+                doc.fault((*trail, "objectives", i, "compositeWeight"), rule)
     else:
         _composite(doc, trail, value, entries)
     for i, entry in enumerate(entries):
@@ -265,7 +292,9 @@ def _slices(doc: Document, trail: Trail, method: Any, entry: dict[str, Any]) -> 
             doc.fault((*trail, key), f"it belongs to {' and '.join(methods)}, not to {method}")
 
 
-def metric_rules(doc: Document, trail: Trail, entry: dict[str, Any], indicator: Any) -> None:
+def metric_rules(
+    doc: Document, trail: Trail, entry: Mapping[str, Any], indicator: Mapping[str, Any]
+) -> None:
     """Hold ``op`` and ``value`` of an objective to what its indicator's spec measures.
 
     ``trail`` leads to the objective ``entry``.
@@ -292,7 +321,7 @@ _SPECS: dict[str, Check] = {
 
 
 def check_document(doc: Document) -> None:
-    """Note in the document every way in which it breaks OpenSLO v1 by itself.
+    """Note in the document every way in which it breaks OpenSLO v1 (or our own kinds) by itself.
 
     What needs other documents (references, and the rules of an indicator referred to) is not
     looked at here.
@@ -300,6 +329,9 @@ def check_document(doc: Document) -> None:
     value = doc.value
     if not isinstance(value, dict):
         doc.fault((), "an OpenSLO document is a mapping with apiVersion, kind, metadata and spec")
+        return
+    if value.get("apiVersion") == exclusions.API_VERSION:
+        exclusions.check_exclusion(doc)
         return
     if value.get("apiVersion") != API_VERSION:
         doc.fault(("apiVersion",), f"only {API_VERSION} is read")

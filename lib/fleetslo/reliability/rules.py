@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fleetslo.errors import ObjectiveError, nearest
 from fleetslo.reliability.documents import Document, Trail
+from fleetslo.reliability.windows import Unit
 
 Check = Callable[[Document, Trail, Any], None]
 
@@ -90,6 +91,19 @@ def number(doc: Document, trail: Trail, value: Any) -> None:
         doc.fault(trail, "it must be a number, without quotes")
 
 
+def positive(doc: Document, trail: Trail, value: Any) -> None:
+    """Check for a finite number over 0."""
+    number(doc, trail, value)
+    if is_number(value) and value <= 0:
+        doc.fault(trail, "it must be over 0")
+
+
+def mapping(doc: Document, trail: Trail, value: Any) -> None:
+    """Check for a mapping of anything."""
+    if not isinstance(value, dict):
+        doc.fault(trail, "it must be a mapping")
+
+
 def target(highest: int, other: str) -> Check:
     """Return a check for a target from 0 up to, but not, ``highest``.
 
@@ -118,6 +132,15 @@ def slice_target(doc: Document, trail: Trail, value: Any) -> None:
 
 
 _SHORTHAND = re.compile(r"([1-9][0-9]{0,5})([mhdwMQY])")
+_CALENDAR: dict[str, Unit] = {
+    "m": "minute",
+    "h": "hour",
+    "d": "day",
+    "w": "week",
+    "M": "month",
+    "Q": "quarter",
+    "Y": "year",
+}
 
 
 def length(shorthand: str) -> timedelta:
@@ -130,6 +153,24 @@ def length(shorthand: str) -> timedelta:
     if match is None:
         raise ObjectiveError(f"{shorthand!r} is no duration; {_DURATION_RULE}")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def calendar_length(shorthand: str) -> tuple[int, Unit]:
+    """Return how many of which unit of the calendar a sound duration shorthand is."""
+    return int(shorthand[:-1]), _CALENDAR[shorthand[-1]]
+
+
+def shorthand(length: timedelta) -> str:
+    """Return a length of whole minutes as a duration shorthand: ``28d``, ``90m``."""
+    for letter in "dhm":
+        if not length % _UNITS[letter]:
+            return f"{length // _UNITS[letter]}{letter}"
+    raise ObjectiveError(f"{length} is no whole number of minutes")
+
+
+def calendar_shorthand(count: int, unit: Unit) -> str:
+    """Return a number of units of the calendar as a duration shorthand: ``1M``."""
+    return f"{count}{next(letter for letter, name in _CALENDAR.items() if name == unit)}"
 
 
 def duration(doc: Document, trail: Trail, value: Any) -> None:
@@ -166,6 +207,8 @@ def local_time(doc: Document, trail: Trail, value: Any) -> None:
     if isinstance(value, datetime):
         if value.tzinfo is not None:
             doc.fault(trail, f"{rule}, and the zone as timeZone")
+        elif value.microsecond:
+            doc.fault(trail, f"{rule}: whole seconds")
     elif isinstance(value, date):
         doc.fault(trail, f"{rule}: the time is missing")
     else:

@@ -253,7 +253,7 @@ spec:
 apiVersion: openslo/v1
 kind: SLI
 metadata: {name: slow-searches, labels: {team: [a, b], env: prod}}
-spec: {thresholdMetric: {metricSource: {metricSourceRef: redshift}}}
+spec: {thresholdMetric: {metricSource: {metricSourceRef: redshift, spec: {query: SELECT 1}}}}
 """)
     assert read_objectives(tmp_path) == []
 
