@@ -1,16 +1,23 @@
-"""Burn-rate alerts over two windows. Source: SRE Workbook, chapter 5, table 5-8."""
+"""Burn-rate alerts over two windows. Source: SRE Workbook, chapter 5, table 5-8.
+
+What fires at an instant is here; ``replay`` does the same for every minute that was recorded.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fleetslo.errors import ParameterError, nearest
 from fleetslo.reliability.budgets import budget_share
 
+if TYPE_CHECKING:
+    from fleetslo.reliability.replay import replay as replay
+
 Severity = Literal["page", "ticket"]
+Op = Literal["gt", "gte", "lt", "lte"]
 
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
@@ -32,7 +39,8 @@ class AlertWindow:
         after: how long both must hold before it fires; OpenSLO's ``alertAfter``.
         without_data: whether it also fires while the long window holds no data at all;
             OpenSLO's ``alertWhenNoData``.
-        name: of the alert policy it was read from; empty for the built-in ones.
+        name: of the alert policy it belongs to; empty where nobody named it. Conditions of one
+            policy and severity are one alert.
     """
 
     severity: Severity
@@ -40,7 +48,7 @@ class AlertWindow:
     long: timedelta
     short: timedelta
     factor: float
-    op: Literal["gt", "gte", "lt", "lte"] = "gt"
+    op: Op = "gt"
     after: timedelta = timedelta(0)
     without_data: bool = False
     name: str = ""
@@ -54,6 +62,31 @@ class AlertWindow:
     def short_minutes(self) -> int:
         """The short window in minutes."""
         return self.short // _MINUTE
+
+
+@dataclass(frozen=True)
+class AlertRule:
+    """A condition as a person writes it: a share of the budget, or a factor, and two windows.
+
+    Attributes:
+        severity: ``page`` or ``ticket``.
+        long: the window that says it matters.
+        short: the window that says it still goes on; None for the long one alone.
+        budget_share: the share of the budget that is gone when a steady burn first fires it.
+        factor: the burn rate that both windows must exceed. Exactly one of the two is given.
+        after: how long both must hold before it fires.
+    """
+
+    severity: Severity
+    long: timedelta
+    short: timedelta | None = None
+    budget_share: float | None = None
+    factor: float | None = None
+    after: timedelta = timedelta(0)
+
+
+Policy = str | Sequence[AlertWindow | AlertRule]
+"""``workbook``, ``proportional``, or conditions of one's own."""
 
 
 # SRE Workbook, table 5-8; the row of one day is from its Prometheus example.
@@ -75,112 +108,213 @@ _PROPORTIONAL: tuple[tuple[Severity, int, timedelta, timedelta], ...] = (
 
 POLICIES = ("workbook", "proportional")
 
-
-def _workbook(window: timedelta) -> tuple[AlertWindow, ...]:
-    return tuple(
-        AlertWindow(
-            severity,
-            float(share),
-            long,
-            short,
-            float(Fraction(share) * (window // _MINUTE) / (long // _MINUTE)),
-        )
-        for severity, share, long, short in _WORKBOOK
-    )
+ABOVE = ("gt", "gte")
+"""The comparisons of conditions that fire at a burn above their factor."""
 
 
-def _proportional(window: timedelta) -> tuple[AlertWindow, ...]:
+def _workbook(window: timedelta) -> Iterator[AlertRule]:
+    for severity, share, long, short in _WORKBOOK:
+        if long <= window:  # no budget of a day is judged by what was three days ago
+            yield AlertRule(severity, long, short, budget_share=float(share))
+
+
+def _proportional(window: timedelta) -> Iterator[AlertRule]:
     scale = Fraction(window // _MINUTE, _PROPORTIONAL_LENGTH // _MINUTE)
 
     def scaled(length: timedelta) -> timedelta:
         return math.ceil(length // _MINUTE * scale) * _MINUTE
 
-    return tuple(
-        AlertWindow(severity, factor * (scaled(long) / window), scaled(long), scaled(short), factor)
-        for severity, factor, long, short in _PROPORTIONAL
-    )
+    for severity, factor, long, short in _PROPORTIONAL:
+        yield AlertRule(severity, scaled(long), scaled(short), factor=factor)
 
 
-def alert_windows(window: timedelta, policy: str = "workbook") -> tuple[AlertWindow, ...]:
+_BUILT_IN = {"workbook": _workbook, "proportional": _proportional}
+
+
+def alert_windows(window: timedelta, policy: Policy = "workbook") -> tuple[AlertWindow, ...]:
     """Return the conditions of a policy for an objective's window, the most urgent first.
 
     ``workbook`` keeps the windows and scales the factor: share of the budget × SLO window ÷ long
-    window. ``proportional`` scales the windows (whole minutes, rounded up) and keeps the factors.
+    window; a condition that looks back further than the SLO window is left out. ``proportional``
+    scales the windows (whole minutes, rounded up) and keeps the factors. A policy of one's own
+    comes back in the order given; a condition that was made for another SLO window keeps its
+    factor, and its share of the budget becomes factor × long window ÷ SLO window.
 
     Raises:
-        ParameterError: no such policy, or a window of less than a minute.
+        ParameterError: no such policy, a window of less than a minute, or conditions that cannot
+            be; every fault is named.
     """
     if window < _MINUTE:
         raise ParameterError(f"a window of {window} is too short for alerts; give a minute or more")
-    if policy == "workbook":
-        return _workbook(window)
-    if policy == "proportional":
-        return _proportional(window)
-    raise ParameterError(
-        f"there is no alert policy {policy!r}.{nearest(policy, list(POLICIES))} "
-        f"There are {' and '.join(POLICIES)}"
+    if isinstance(policy, str):
+        if policy not in _BUILT_IN:
+            raise ParameterError(
+                f"there is no alert policy {policy!r}.{nearest(policy, list(POLICIES))} "
+                f"There are {' and '.join(POLICIES)}"
+            )
+        return tuple(_condition(rule, window, policy) for rule in _BUILT_IN[policy](window))
+    faults = [
+        f"condition {place}: {fault}"
+        for place, rule in enumerate(policy, 1)
+        for fault in _faults(rule, window)
+    ]
+    if faults or not policy:
+        raise ParameterError("; ".join(faults) or "an alert policy needs at least one condition")
+    return tuple(_condition(rule, window) for rule in policy)
+
+
+def _condition(rule: AlertWindow | AlertRule, window: timedelta, name: str = "") -> AlertWindow:
+    """Return a rule as the condition that it is for this SLO window."""
+    lookbacks = Fraction(window // _MINUTE, rule.long // _MINUTE)
+    if rule.factor is None:
+        share = Fraction(repr(float(rule.budget_share or 0)))
+        factor = share * lookbacks
+    else:
+        factor = _sharp(rule.factor)
+        share = factor / lookbacks
+    if isinstance(rule, AlertWindow):
+        return replace(rule, budget_share=float(share))
+    return AlertWindow(
+        rule.severity,
+        float(share),
+        rule.long,
+        rule.long if rule.short is None else rule.short,
+        float(factor),
+        after=rule.after,
+        name=name,
     )
 
 
-def _factor(window: AlertWindow) -> Fraction:
+def _faults(rule: AlertWindow | AlertRule, window: timedelta) -> Iterator[str]:
+    """Yield what cannot be in a condition for this SLO window."""
+    short = rule.long if rule.short is None else rule.short
+    for name, length in (("long", rule.long), ("short", short)):
+        if length < _MINUTE or length % _MINUTE:
+            yield f"a {name} window of {length} is not a number of whole minutes"
+    if short > rule.long:
+        yield f"the short window, {short}, is longer than the long one, {rule.long}"
+    if rule.long > window:
+        yield f"the long window, {rule.long}, is longer than the objective's, {window}"
+    if rule.after < timedelta(0):
+        yield f"it cannot hold for {rule.after} before it fires"
+    if isinstance(rule, AlertRule) and (rule.budget_share is None) == (rule.factor is None):
+        yield "give either budget_share or factor"
+        return
+    if rule.factor is not None:
+        if not 0 < rule.factor < math.inf:
+            yield f"a factor of {rule.factor!r} is not a burn rate above 0"
+    elif rule.budget_share is None or not 0 < rule.budget_share <= 1:
+        yield f"a budget share of {rule.budget_share!r} is not above 0 and at most 1"
+
+
+def _sharp(factor: float) -> Fraction:
     # 0.9333… was 14/15 before it became a float, and is compared as such.
-    return Fraction(window.factor).limit_denominator(1_000_000)
+    return Fraction(factor).limit_denominator(1_000_000)
+
+
+def burn_limit(window: AlertWindow, target: float) -> Fraction:
+    """Return the bad share of requests that burns at exactly the condition's factor.
+
+    Raises:
+        ParameterError: the target is not in [0, 1).
+    """
+    return _sharp(window.factor) * budget_share(target)
+
+
+def _holds(op: Op, bad_count: int, valid_count: int, limit: Fraction) -> bool:
+    """Return whether the burn of these counts compares so; without requests nothing does."""
+    if valid_count == 0:
+        return False
+    burnt, allowed = bad_count, limit * valid_count
+    return {
+        "gt": burnt > allowed,
+        "gte": burnt >= allowed,
+        "lt": burnt < allowed,
+        "lte": burnt <= allowed,
+    }[op]
 
 
 def firing(
-    totals: Mapping[int, tuple[int, int]],
+    totals: Mapping[int, tuple[int, int] | None],
     target: float,
     windows: Sequence[AlertWindow],
     least_bad: int = 5,
 ) -> tuple[AlertWindow, ...]:
-    """Return the conditions that fire at the end of these windows, in the order given.
+    """Return the conditions that hold at the end of these windows, in the order given.
+
+    How long they have held is not known at an instant: ``after`` is left to ``replay``.
 
     Args:
         totals: window in minutes to ``(bad_count, valid_count)`` over it, for the long and the
-            short window of every condition.
+            short window of every condition; None where no minute of it is covered.
         target: the objective's target, in [0, 1).
         windows: the conditions.
-        least_bad: bad requests that the long window needs before anything fires.
+        least_bad: bad requests that the long window needs before a burn above a factor fires.
 
     Raises:
         ParameterError: totals of a window are missing or cannot be, or the target cannot.
     """
-    share = budget_share(target)
 
-    def burns(minutes: int, factor: Fraction) -> bool:
+    def counts(minutes: int) -> tuple[int, int] | None:
         if minutes not in totals:
             raise ParameterError(
                 f"there are no totals of the last {minutes} minutes; there are "
                 f"{', '.join(map(str, sorted(totals))) or 'none'}"
             )
-        bad_count, valid_count = totals[minutes]
-        if not 0 <= bad_count <= valid_count:
+        found = totals[minutes]
+        if found is not None and not 0 <= found[0] <= found[1]:
             raise ParameterError(
-                f"{bad_count} bad requests of {valid_count} in {minutes} minutes cannot be"
+                f"{found[0]} bad requests of {found[1]} in {minutes} minutes cannot be"
             )
-        return bad_count > factor * share * valid_count
+        return found
 
-    return tuple(
-        window
-        for window in windows
-        if burns(window.long_minutes, _factor(window))
-        and burns(window.short_minutes, _factor(window))
-        and totals[window.long_minutes][0] >= least_bad
-    )
+    def fires(window: AlertWindow) -> bool:
+        long, short = counts(window.long_minutes), counts(window.short_minutes)
+        if long is None:
+            return window.without_data
+        limit = burn_limit(window, target)
+        return (
+            short is not None
+            and _holds(window.op, *long, limit)
+            and _holds(window.op, *short, limit)
+            and (long[0] >= least_bad or window.op not in ABOVE)
+        )
+
+    return tuple(window for window in windows if fires(window))
 
 
 def unreachable(windows: Sequence[AlertWindow], target: float) -> tuple[AlertWindow, ...]:
     """Return the conditions that not even a total outage would fire, in the order given.
 
     A total outage burns at ``1 / (1 − target)``: 10 at 90 %, so that 14.4 is never exceeded.
+    A condition on a burn below its factor is none of them.
 
     Raises:
         ParameterError: the target is not in [0, 1).
     """
     outage = 1 / budget_share(target)
-    return tuple(window for window in windows if _factor(window) >= outage)
+    return tuple(
+        window
+        for window in windows
+        if (window.op == "gt" and _sharp(window.factor) >= outage)
+        or (window.op == "gte" and _sharp(window.factor) > outage)
+    )
 
 
 def needless(windows: Sequence[AlertWindow]) -> tuple[AlertWindow, ...]:
-    """Return the conditions with a factor under 1: they fire for objectives that will be met."""
-    return tuple(window for window in windows if _factor(window) < 1)
+    """Return the conditions with a factor under 1: they fire for objectives that will be met.
+
+    A condition on a burn below its factor is none of them.
+    """
+    return tuple(w for w in windows if w.op in ABOVE and _sharp(w.factor) < 1)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import ``replay`` when it is first used: objectives are read without Polars."""
+        if name != "replay":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from fleetslo.reliability import replay as module
+
+        return module.replay
