@@ -3,9 +3,9 @@
 WITH stretches AS (
   SELECT
     stretch,
-    @stretch_services[OFFSET(stretch)] AS service,
-    @stretch_starts[OFFSET(stretch)] AS stretch_start,
-    @stretch_ends[OFFSET(stretch)] AS stretch_end
+    @stretch_services[ORDINAL(stretch + 1)] AS service,
+    @stretch_starts[ORDINAL(stretch + 1)] AS stretch_start,
+    @stretch_ends[ORDINAL(stretch + 1)] AS stretch_end
   FROM UNNEST(GENERATE_ARRAY(0, ARRAY_LENGTH(@stretch_services) - 1)) AS stretch
 )
 
