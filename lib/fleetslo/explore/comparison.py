@@ -31,7 +31,7 @@ class Selection:
     version: str | None = None
 
     def of(self, hours: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows of ``latency/hours`` that are selected."""
+        """Return the rows of a query of hours that are selected."""
         for one in fields(self):
             wanted = getattr(self, one.name)
             if wanted is not None:
@@ -52,12 +52,19 @@ class Side:
     Attributes:
         label: what it is called.
         period: the stretch of time it covers.
-        hours: its rows, as ``latency/hours`` has them.
+        hours: its rows, as the query of hours has them that was compared.
+        version: the one version that it is of; None for all.
     """
 
     label: str
     period: Period
     hours: pl.DataFrame
+    version: str | None = None
+
+    def of(self, hours: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of another query of hours that belong to this side."""
+        found = _inside(hours, self.period)
+        return found if self.version is None else found.filter(pl.col("version") == self.version)
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,19 @@ def with_period_before(hours: pl.DataFrame, period: Period) -> Comparison:
     return Comparison(_side(hours, before), _side(hours, period), reach(period))
 
 
+def with_earlier(hours: pl.DataFrame, period: Period, earlier: Period) -> Comparison:
+    """Return a period compared with any stretch before it.
+
+    Raises:
+        NoData: the stretch does not lie before the period.
+    """
+    if earlier.end > period.start:
+        raise NoData(f"{earlier.label} does not lie before {period.label}; choose an earlier end")
+    return Comparison(
+        _side(hours, earlier), _side(hours, period), Period(earlier.start, period.end)
+    )
+
+
 def between_versions(hours: pl.DataFrame, period: Period, old: str, new: str) -> Comparison:
     """Return two versions compared within a period.
 
@@ -99,7 +119,7 @@ def between_versions(hours: pl.DataFrame, period: Period, old: str, new: str) ->
         rows = inside.filter(pl.col("version") == version)
         if rows.is_empty():
             raise NoData(f"version {version} served nothing in {period.label}")
-        sides.append(Side(f"version {version}", period, rows))
+        sides.append(Side(f"version {version}", period, rows, version))
     return Comparison(sides[0], sides[1], period)
 
 

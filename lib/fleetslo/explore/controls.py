@@ -1,6 +1,6 @@
-"""The choices of explore_latency: what is looked at, and what it is compared with."""
+"""The choices of an explorer: what is looked at, and what it is compared with."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,8 @@ EVERY = object()
 """The choice of all of something. Not None, which a list shows as nothing chosen."""
 
 
-def _dropdown(label: str, width: str, options: Sequence[Option] = ()) -> widgets.Dropdown:
+def dropdown(label: str, width: str, options: Sequence[Option] = ()) -> widgets.Dropdown:
+    """Return a list to choose from, as all lists of an explorer look."""
     return widgets.Dropdown(
         description=label,
         options=list(options),
@@ -31,47 +32,46 @@ class Controls:
 
     Args:
         changed: called when the reader chose something, with the name of what was chosen.
+        ways: each way to compare, and what a reader calls it.
 
     Attributes:
         widget: all of them, laid out.
         service, endpoint, region, version: what is looked at.
-        way: how it is compared: ``period``, ``versions`` or ``deployment``.
+        way: how it is compared, one of ``ways``.
         old, new: the two versions.
         rollout: the deployment, by its ``rollout_id``.
     """
 
-    def __init__(self, changed: Callable[[str], None]) -> None:
-        self.service = _dropdown("Service", "17em")
-        self.endpoint = _dropdown("Endpoint", "22em")
-        self.region = _dropdown("Region", "17em")
-        self.version = _dropdown("Version", "15em")
-        self.way = _dropdown("Compare with", "21em", [(says, key) for key, says in WAYS.items()])
-        self.old = _dropdown("From", "15em")
-        self.new = _dropdown("To", "15em")
-        self.rollout = _dropdown("Deployment", "30em")
+    def __init__(self, changed: Callable[[str], None], ways: Mapping[str, str] = WAYS) -> None:
+        self.service = dropdown("Service", "17em")
+        self.endpoint = dropdown("Endpoint", "22em")
+        self.region = dropdown("Region", "17em")
+        self.version = dropdown("Version", "15em")
+        self.way = dropdown("Compare with", "21em", [(says, key) for key, says in ways.items()])
+        self.old = dropdown("From", "15em")
+        self.new = dropdown("To", "15em")
+        self.rollout = dropdown("Deployment", "30em")
         self._changed = changed
         self._quiet = False
         self._rollouts: dict[str, tuple[datetime, str]] = {}
-        self._named = {
-            "service": self.service,
-            "endpoint": self.endpoint,
-            "region": self.region,
-            "version": self.version,
-            "compare": self.way,
-            "old": self.old,
-            "new": self.new,
-            "deployment": self.rollout,
-        }
-        for name, one in self._named.items():
-            one.observe(self._follow(name), names="value")
-        row = widgets.Layout(flex_flow="row wrap", width="100%")
-        self.widget = widgets.VBox(
-            [
-                widgets.Box([self.service, self.endpoint, self.region, self.version], layout=row),
-                widgets.Box([self.way, self.old, self.new, self.rollout], layout=row),
-            ],
-            layout=widgets.Layout(width="100%"),
+        self._named: dict[str, widgets.Widget] = {}
+        self.widget = widgets.VBox(layout=widgets.Layout(width="100%"))
+        self.add(
+            service=self.service,
+            endpoint=self.endpoint,
+            region=self.region,
+            version=self.version,
         )
+        self.add(compare=self.way, old=self.old, new=self.new, deployment=self.rollout)
+
+    def add(self, **choices: widgets.Widget) -> None:
+        """Add a row of choices, each by the name that it has in code."""
+        for name, one in choices.items():
+            one.observe(self._follow(name), names="value")
+        self._named |= choices
+        row = widgets.Layout(flex_flow="row wrap", width="100%")
+        box = widgets.Box(list(choices.values()), layout=row)
+        self.widget.children = (*self.widget.children, box)
         self.fit()
 
     def _follow(self, name: str) -> Callable[[object], None]:
@@ -103,9 +103,12 @@ class Controls:
         """What can be chosen, by name."""
         return list(self._named)
 
-    def values_of(self, name: str) -> list[Any]:
-        """Return what can be chosen; KeyError where nothing is called so."""
-        values = [value for _, value in self._named[name].options]
+    def values_of(self, name: str) -> list[Any] | None:
+        """Return what can be chosen; None for any text; KeyError where nothing is called so."""
+        one = self._named[name]
+        if isinstance(one, widgets.Text):
+            return None
+        values = [value for _, value in one.options]
         return [None if value is EVERY else value for value in values]
 
     @property
@@ -127,7 +130,7 @@ class Controls:
     def offer_services(self, names: Iterable[str]) -> None:
         """Offer these services."""
         with self.quiet():
-            self._offer(self.service, [(name, name) for name in names])
+            self.replace(self.service, [(name, name) for name in names])
 
     def offer(self, hours: pl.DataFrame, rollouts: pl.DataFrame) -> None:
         """Offer what a service has; what was chosen stays chosen where the service has it too.
@@ -144,18 +147,18 @@ class Controls:
                     (f"{value or '(none)'} · {words.count(count)}", value)
                     for value, count in counted
                 ]
-                self._offer(one, [(f"all {len(counted)}", EVERY), *told])
-            self._offer(
+                self.replace(one, [(f"all {len(counted)}", EVERY), *told])
+            self.replace(
                 self.version,
                 [(f"all {len(versions)}", EVERY), *((one or "(none)", one) for one in versions)],
             )
             for one, preferred in ((self.old, versions[1:2]), (self.new, versions[:1])):
-                self._offer(one, [(value or "(none)", value) for value in versions], preferred)
+                self.replace(one, [(value or "(none)", value) for value in versions], preferred)
             self._rollouts = {
                 row["rollout_id"]: (row["started_at"], row["version"])
                 for row in rollouts.to_dicts()
             }
-            self._offer(
+            self.replace(
                 self.rollout,
                 [(_rollout_label(row), row["rollout_id"]) for row in rollouts.to_dicts()],
                 [row["rollout_id"] for row in rollouts.to_dicts() if _hurt(row)],
@@ -173,7 +176,7 @@ class Controls:
         self.version.disabled = way == "versions"
 
     @staticmethod
-    def _offer(
+    def replace(
         one: widgets.Dropdown, options: Sequence[Option], preferred: Sequence[object] = ()
     ) -> None:
         """Replace the options of a list; keep its value, else take the first preferred one."""

@@ -1,6 +1,5 @@
 """The widget of explore_latency: a service's latency, and two selections of it compared."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +11,12 @@ from fleetslo.charts.latency import heat_map
 from fleetslo.charts.latency_compare import mark_sides, quantile_curves
 from fleetslo.charts.latency_moves import moves
 from fleetslo.charts.latency_shifts import quantile_shifts
-from fleetslo.errors import FleetsloError, NoData, ParameterError, nearest
-from fleetslo.explore.comparison import (
-    Comparison,
-    Selection,
-    around,
-    between_versions,
-    reach,
-    rollouts,
-    with_period_before,
-)
+from fleetslo.errors import NoData, ParameterError
+from fleetslo.explore.comparison import Comparison, Selection, reach, rollouts
 from fleetslo.explore.controls import Controls
-from fleetslo.explore.live import Debounced
+from fleetslo.explore.explorer import Explorer, busiest_service
 from fleetslo.explore.loading import Loaded, load
-from fleetslo.explore.panel import ChartPanel, Shown, TablePanel, html, status
-from fleetslo.explore.surroundings import Surroundings
+from fleetslo.explore.panel import ChartPanel, TablePanel
 from fleetslo.periods import Period
 
 if TYPE_CHECKING:
@@ -36,10 +26,13 @@ _REMEMBERED = 8  # services whose hours are kept; going back to one is then imme
 _RESAMPLES = 400  # the interval's ends settle to about 1 % of the ratio
 
 
-class LatencyView(Shown):
+class LatencyView(Explorer):
     """A service's latency and a comparison of two selections, redrawn when a choice changes.
 
     Made by ``explore_latency``. What is chosen can be read at any time, for use in a next cell.
+    ``choose`` takes any of ``service, endpoint, region, version`` (None is all), ``compare``
+    (``period``, ``versions``, ``deployment``), ``old``, ``new`` (versions) and ``deployment``
+    (a rollout_id).
 
     Attributes:
         period: the period in question.
@@ -50,16 +43,9 @@ class LatencyView(Shown):
     """
 
     def __init__(self, fleet: "Fleet", period: Period, services: list[str]) -> None:
-        self.fleet = fleet
-        self.period = period
-        self.comparison: Comparison | None = None
-        self.problem: str | None = None
-        self._services = services
+        super().__init__(fleet, period, services, Controls)
         self._loaded: Loaded | None = None
         self._kept: dict[str, Loaded] = {}
-        self.controls = Controls(Debounced(self.update, announce=self._announce))
-        self.controls.offer_services(services)
-        self.status = html()
         self.heat, self.curves, self.shifts = (ChartPanel(320) for _ in range(3))
         self.endpoints, self.regions = TablePanel(), TablePanel()
         halves = widgets.GridBox(
@@ -70,13 +56,7 @@ class LatencyView(Shown):
                 grid_gap="8px 24px",
             ),
         )
-        self.surroundings = Surroundings()
-        self.surroundings.observe(self._repaint, names="dark")
-        shown = [self.surroundings, self.controls.widget, self.status, self.heat.widget, halves]
-        self.widget = widgets.VBox(
-            shown,
-            layout=widgets.Layout(width="100%", max_width="1180px"),
-        )
+        self._lay_out(self.heat.widget, halves)
 
     def text(self) -> str:
         """Return what is compared and what was found, or why there is nothing."""
@@ -113,72 +93,6 @@ class LatencyView(Shown):
         used = ["requests_hourly", "deployments", "incidents"]
         found = self.fleet.query("fleet/freshness", period=self.period)
         return found.filter(pl.col("table_name").is_in(used))
-
-    def choose(self, **choices: Any) -> "LatencyView":
-        """Choose by name, redraw, and return the view.
-
-        Args:
-            choices: any of ``service, endpoint, region, version`` (None is all), ``compare``
-                (``period``, ``versions``, ``deployment``), ``old``, ``new`` (versions) and
-                ``deployment`` (a rollout_id).
-
-        Raises:
-            ParameterError: there is no such choice, or it cannot have that value.
-        """
-        if "service" in choices:
-            self._set("service", choices.pop("service"))
-            if not self._done(self._load):
-                return self
-        for name, value in choices.items():
-            self._set(name, value)
-        self.update()
-        return self
-
-    def _set(self, name: str, value: object) -> None:
-        if name not in self.controls.names:
-            raise ParameterError(
-                f"there is no choice {name!r}.{nearest(name, self.controls.names)} "
-                f"There are {words.listed(self.controls.names, most=8)}"
-            )
-        known = self.controls.values_of(name)
-        if value not in known:
-            words_known = [str(one) for one in known if one is not None]
-            raise ParameterError(
-                f"{name} cannot be {value!r}.{nearest(str(value), words_known)} "
-                f"It is one of {words.listed(words_known, most=8)}"
-            )
-        self.controls.choose(**{name: value})
-
-    def update(self) -> None:
-        """Load what is chosen and draw it; what goes wrong is told in the widget."""
-        self._done(self._load, self._draw)
-
-    def _done(self, *work: Callable[[], None]) -> bool:
-        """Do some work and return whether it went well; if not, the widget says why."""
-        try:
-            for part in work:
-                part()
-        except FleetsloError as error:
-            self.tell(str(error))
-        except Exception as error:  # noqa: BLE001 -- a widget's traceback reaches no reader
-            self.tell(f"This cannot be drawn: {type(error).__name__}: {error}")
-        else:
-            return True
-        return False
-
-    def _repaint(self, _change: object) -> None:
-        for panel in (self.heat, self.curves, self.shifts):
-            panel.paint(dark=self.surroundings.dark)
-
-    def _announce(self) -> None:
-        self.status.value = status("Loading …")
-
-    def tell(self, sentence: str) -> None:
-        """Show a sentence in place of the charts."""
-        self.comparison, self.problem = None, sentence
-        self.status.value = status(words.capital(sentence))
-        for panel in self._panels():
-            panel.clear()
 
     def _panels(self) -> tuple[ChartPanel | TablePanel, ...]:
         return self.heat, self.curves, self.shifts, self.endpoints, self.regions
@@ -222,24 +136,7 @@ class LatencyView(Shown):
         self.shifts.show(quantile_shifts(*sides, resamples=_RESAMPLES))
         self.endpoints.show(moves(*sides[:2], "endpoint", found.labels))
         self.regions.show(moves(*sides[:2], "region", found.labels))
-        self.comparison, self.problem = found, None
-        self.status.value = status(_told(selection, found))
-
-    def _compare(self, hours: pl.DataFrame) -> Comparison:
-        controls = self.controls
-        if hours.is_empty():
-            raise NoData(f"{self.selection}: nothing was recorded in {reach(self.period).label}")
-        match controls.way.value:
-            case "versions":
-                return between_versions(hours, self.period, controls.old.value, controls.new.value)
-            case "deployment":
-                if controls.deployment is None:
-                    raise NoData(
-                        f"{self.selection.service} deployed nothing in {self.period.label}"
-                    )
-                return around(hours, self.period, *controls.deployment)
-            case _:
-                return with_period_before(hours, self.period)
+        self.say(_told(selection, found), found)
 
 
 def _told(selection: Selection, found: Comparison) -> str:
@@ -267,13 +164,10 @@ def explore_latency(
             An empty text means all, or what the widget would choose by itself.
     """
     seen = fleet.query("fleet/seen", period=reach(period)).sort("service")
-    names = seen["service"].to_list()
-    if not service and names:
-        service = names[seen["request_count"].arg_max() or 0]
-    view = LatencyView(fleet, period, names)
+    view = LatencyView(fleet, period, seen["service"].to_list())
     wanted = {name: value for name, value in choices.items() if value not in ("", None)}
     try:
-        view.choose(service=service, compare=compare, **wanted)
+        view.choose(service=service or busiest_service(seen) or None, compare=compare, **wanted)
     except ParameterError as error:
         view.tell(str(error))
     return view

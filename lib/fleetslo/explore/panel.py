@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from fleetslo.charts import lab, theme
-from fleetslo.charts.blocks import PLOTLY_MIMETYPE, Chart, Table
+from fleetslo.charts.blocks import PLOTLY_MIMETYPE, Changes, Chart, Table
 from fleetslo.explore.surroundings import in_colours
 
 # JupyterLab resizes figures itself; when Plotly does so as well, the two lose the height.
@@ -116,5 +116,5 @@ class TablePanel(Shown):
 
 def status(sentence: str) -> str:
     """Return a sentence as HTML that a screen reader says when it changes."""
-    inside = lab.block({"block": "changes", "sentence": sentence})
+    inside = lab.block(Changes(sentence).payload())
     return f'<div role="status" aria-live="polite">{inside}</div>'
