@@ -285,11 +285,14 @@ def objectives_in_force() -> list[Objective]:
 
 
 def measures_of(objectives: Iterable[Objective]) -> list[Measure]:
-    """Return what ``rollup`` has to count for these objectives, each written for one service."""
+    """Return what ``rollup`` has to count for these objectives, each written for one service.
+
+    Of a composite that is each of its members; what cannot be measured here is left out.
+    """
     grouped: dict[tuple[str, str], list[Objective]] = {}
     for objective in objectives:
-        key = (objective.name, objective.selector.definition)
-        grouped.setdefault(key, []).append(objective)
+        for one in objective.measured:
+            grouped.setdefault((one.name, one.selector.definition), []).append(one)
     return [_measure(group) for group in grouped.values()]
 
 
@@ -298,13 +301,14 @@ def _measure(group: Sequence[Objective]) -> Measure:
     return Measure(
         objective=group[0].name,
         definition=selector.definition,
-        services=tuple(objective.service for objective in group),
+        services=tuple(dict.fromkeys(objective.service for objective in group)),
         requests=selector.requests,
         within_s=selector.within_s,
         endpoints=selector.endpoints,
         regions=selector.regions,
         versions=selector.versions,
         sli=selector.sli,
+        op=selector.op,
     )
 
 

@@ -1,5 +1,5 @@
--- What an objective on latency measures: the requests of a minute, those certainly fast enough, and
--- those that may have been.
+-- What an objective on latency measures: the requests of a minute, those certainly on the good side
+-- of the threshold, and those that may have been.
 -- grain: one row per service, minute
 WITH series AS (
   SELECT
@@ -41,7 +41,7 @@ WITH series AS (
     AND service IN UNNEST(@services)
 ),
 
--- Buckets up to fast_bucket lie wholly under the threshold; those over cut_bucket wholly above it.
+-- Buckets up to fast_bucket lie wholly on the fast side; those over cut_bucket on the slow one.
 -- The buckets of an approximate row are a guess: unless all lie on one side, none of them counts.
 certainties AS (
   SELECT
@@ -53,12 +53,12 @@ certainties AS (
       quality = 'approximate' AND fast_count < recorded_count AND reached_count > 0,
       0,
       fast_count
-    ) AS good_count,
+    ) AS certainly_fast_count,
     IF(
       quality = 'approximate' AND fast_count < recorded_count AND reached_count > 0,
       0,
       recorded_count - reached_count
-    ) AS slow_count,
+    ) AS certainly_slow_count,
     is_measured
   FROM series
 ),
@@ -67,9 +67,13 @@ minutes AS (
   SELECT
     service,
     minute,
-    SUM(IF(is_measured, good_count, 0)) AS good_count,
+    SUM(
+      IF(is_measured, IF(@slow_is_good, certainly_slow_count, certainly_fast_count), 0)
+    ) AS good_count,
     SUM(IF(is_measured, valid_count, 0)) AS valid_count,
-    SUM(IF(is_measured, success_count - good_count - slow_count, 0)) AS uncertain_count
+    SUM(
+      IF(is_measured, success_count - certainly_fast_count - certainly_slow_count, 0)
+    ) AS uncertain_count
   FROM certainties
   GROUP BY service, minute
 ),

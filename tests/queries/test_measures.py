@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.warehouse.measures import Measure, edges, grouped, pattern
+from fleetslo.warehouse.measures import Measure, Operator, edges, grouped, pattern
 
 TEXTS = st.text("aAbB/ .*?[]!^-{}\\|$é\n", max_size=8)
 
@@ -32,6 +32,32 @@ TEXTS = st.text("aAbB/ .*?[]!^-{}\\|$é\n", max_size=8)
 )
 def test_edges_of_a_threshold(within_s: float, expected: tuple[int, int]) -> None:
     assert edges(within_s) == expected
+
+
+@pytest.mark.parametrize(
+    ("within_s", "op", "expected"),
+    [
+        # Bucket -17 ends at 0.5 s and holds it: fast where 0.5 s is, else neither.
+        (0.5, "lte", (-17, -17)),
+        (0.5, "gt", (-17, -17)),
+        (0.5, "lt", (-18, -17)),
+        (0.5, "gte", (-18, -17)),
+        # 0.3 s lies inside bucket -28, whichever side holds it.
+        (0.3, "lt", (-29, -28)),
+        (0.3, "gte", (-29, -28)),
+        (0.3, "gt", (-29, -28)),
+    ],
+)
+def test_edges_by_operator(within_s: float, op: Operator, expected: tuple[int, int]) -> None:
+    assert edges(within_s, op) == expected
+
+
+@given(st.floats(1e-6, 1e6), st.sampled_from([("lte", "gt"), ("lt", "gte")]))
+def test_what_is_over_a_threshold_is_cut_where_what_is_under_it_is(
+    within_s: float, ops: tuple[Operator, Operator]
+) -> None:
+    under, over = ops
+    assert edges(within_s, under) == edges(within_s, over)
 
 
 @given(st.floats(1e-6, 1e6))
@@ -106,3 +132,13 @@ def test_measures_of_one_selector_are_counted_together() -> None:
         [("a", "a-faults", "d1"), ("b", "b-faults", "d1")],
         [("a", "fast", "d2"), ("b", "fast", "d2")],
     ]
+
+
+@pytest.mark.parametrize(
+    ("op", "is_good"), [("lte", False), ("lt", False), ("gt", True), ("gte", True)]
+)
+def test_slow_requests_are_good_where_the_threshold_is_to_be_exceeded(
+    op: Operator, is_good: bool
+) -> None:
+    measure = Measure("o", "d", ("cart",), requests="successful", within_s=0.3, op=op)
+    assert measure.parameters["slow_is_good"] is is_good

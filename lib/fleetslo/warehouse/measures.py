@@ -15,13 +15,17 @@ _LOWEST_BUCKET = -1024
 _BOUND_TOLERANCE = 1e-9
 
 
+Operator = Literal["lte", "lt", "gte", "gt"]
+
+
 @dataclass(frozen=True)
 class Measure:
     """What one objective counts, for each of its services.
 
     ``requests`` with ``within_s`` measures latency, ``requests: all`` alone measures faults, and
-    ``sli`` counts ``sli_events``. ``endpoints``, ``regions`` and ``versions`` are globs; none
-    measures all. ``definition`` names what is measured: rows of another definition do not count.
+    ``sli`` counts ``sli_events``. ``op`` is how the duration of a good request compares with
+    ``within_s``. ``endpoints``, ``regions`` and ``versions`` are globs; none measures all.
+    ``definition`` names what is measured: rows of another definition do not count.
     """
 
     objective: str
@@ -33,6 +37,7 @@ class Measure:
     regions: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     sli: str | None = None
+    op: Operator = "lte"
 
     def __post_init__(self) -> None:
         """Refuse what measures nothing.
@@ -79,21 +84,33 @@ class Measure:
         }
         if self.within_s is None:
             return globs
-        fast, cut = edges(self.within_s)
-        return globs | {"requests": self.requests, "fast_bucket": fast, "cut_bucket": cut}
+        fast, cut = edges(self.within_s, self.op)
+        return globs | {
+            "requests": self.requests,
+            "fast_bucket": fast,
+            "cut_bucket": cut,
+            "slow_is_good": self.slow_is_good,
+        }
+
+    @property
+    def slow_is_good(self) -> bool:
+        """Whether good requests are those that take longer."""
+        return self.op in ("gt", "gte")
 
 
-def edges(within_s: float) -> tuple[int, int]:
-    """Return the last bucket wholly at or under a threshold, and the one that the threshold cuts.
+def edges(within_s: float, op: Operator = "lte") -> tuple[int, int]:
+    """Return the last bucket wholly on the fast side of a threshold, and the one that it cuts.
 
-    They are equal where the threshold is a bucket bound, which cuts none.
+    The fast side holds the threshold itself for ``lte`` and ``gt``, and does not for ``lt`` and
+    ``gte``. The two buckets are equal where none is cut: where the threshold is a bound and the
+    fast side holds it. The bucket under a bound holds the bound, so that ``lt`` and ``gte`` cut it.
     """
     if within_s <= 0:
         return _LOWEST_BUCKET - 1, _LOWEST_BUCKET
     place = _PER_DOUBLING * math.log2(within_s)
     bound = round(place)
     if math.isclose(within_s, 2.0 ** (bound / _PER_DOUBLING), rel_tol=_BOUND_TOLERANCE):
-        return bound - 1, bound - 1
+        return (bound - 1, bound - 1) if op in ("lte", "gt") else (bound - 2, bound - 1)
     cut = max(math.floor(place), _LOWEST_BUCKET)
     return cut - 1, cut
 

@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 from fleetslo.warehouse.demo.catalogue import Service, random_for
 from fleetslo.warehouse.demo.clock import REGIONS, Floats, Ints
-from fleetslo.warehouse.measures import edges
+from fleetslo.warehouse.measures import Operator, edges
 
 SUBSTEPS = 4
 _LOWEST_SHIFT, _HIGHEST_SHIFT = -18 * SUBSTEPS, 44 * SUBSTEPS
@@ -81,12 +81,12 @@ class LatencyModel:
         share: Floats = 1 - self.at_edges(np.array([self.cut]), pace)[:, 0]
         return share
 
-    def places(self, within_s: float) -> tuple[int, int]:
+    def places(self, within_s: float, op: Operator = "lte") -> tuple[int, int]:
         """Return the places of the last bucket certainly within, and of the one it reaches.
 
-        They are equal where the threshold is a bound, and may lie outside of the stretch.
+        They are equal where the threshold cuts no bucket, and may lie outside of the stretch.
         """
-        fast, cut = edges(within_s)
+        fast, cut = edges(within_s, op)
         return fast - self.first_bucket, cut - self.first_bucket
 
 

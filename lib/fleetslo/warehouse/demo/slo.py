@@ -72,7 +72,7 @@ class Tallies:
         wanted = {model.cut, model.size - 1}
         for tally in self.of_requests():
             if tally.measure.within_s is not None:
-                wanted.update(model.places(tally.measure.within_s))
+                wanted.update(model.places(tally.measure.within_s, tally.measure.op))
         return np.array(sorted(place for place in wanted if 0 <= place < model.size))
 
     def add(
@@ -111,10 +111,11 @@ class Tallies:
             else:
                 fast, cut = (
                     _reached(running, edges, place, served)
-                    for place in model.places(measure.within_s)
+                    for place in model.places(measure.within_s, measure.op)
                 )
                 divided = is_guess & (fast < served) & (cut > 0)
-                good = np.where(divided, 0, fast)
+                certain = served - cut if measure.slow_is_good else fast
+                good = np.where(divided, 0, certain)
                 uncertain = np.where(divided, served, cut - fast)
             tally.add(places[rows], good[rows], valid[rows], uncertain[rows])
 
