@@ -187,12 +187,14 @@ class Ahead:
     def _crossing(self, left: Numbers, *, down: bool) -> Numbers:
         edge = NOTHING * self.left_now
         beyond = left <= edge if down else left >= edge
-        found = beyond.argmax(axis=1)
-        rows = np.arange(len(left))
+        crossed = beyond.any(axis=1)
+        found, rows = beyond.argmax(axis=1), np.arange(len(left))
         earlier = np.where(found > 0, left[rows, found - 1], self.left_now)
         start = np.where(found > 0, self.times[found - 1], 0.0)
-        step = np.clip(earlier / (earlier - left[rows, found]), 0.0, 1.0)
-        return np.where(beyond[rows, found], start + step * (self.times[found] - start), np.inf)
+        fall = earlier - left[rows, found]
+        step = np.divide(earlier, fall, out=np.ones(len(left)), where=crossed)
+        at = start + np.minimum(step, 1.0) * (self.times[found] - start)
+        return np.where(crossed, at, np.inf)
 
     def futures(self, blocks: Numbers, resamples: int, seed: int) -> Numbers:
         """Return the bad ones up to each instant in so many futures drawn from recent hours.
