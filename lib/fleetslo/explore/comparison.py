@@ -32,10 +32,10 @@ class Selection:
 
     def of(self, hours: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of a query of hours that are selected."""
-        for one in fields(self):
-            wanted = getattr(self, one.name)
+        for name in (one.name for one in fields(Selection)):
+            wanted = getattr(self, name)
             if wanted is not None:
-                hours = hours.filter(pl.col(one.name) == wanted)
+                hours = hours.filter(pl.col(name) == wanted)
         return hours
 
     def __str__(self) -> str:

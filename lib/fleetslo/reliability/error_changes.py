@@ -25,7 +25,7 @@ LEAST_ERRORS = 5  # on both sides together; fewer say nothing at any confidence
 _KNOWN_WELL = 20  # errors on each side from which on their clumping is used for the others
 # Clumping that differs by more is not the same thing measured twice: one side had a burst.
 _ALIKE = 8
-_PLACES = ("endpoint", "region", "version")  # dimensions that requests have as well
+PLACES = ("endpoint", "region", "version")  # dimensions that requests have as well
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _per(count: pl.Expr, of: pl.Expr) -> pl.Expr:
 
 
 def _places(keys: Sequence[str]) -> list[str]:
-    return [key for key in keys if key in _PLACES]
+    return [key for key in keys if key in PLACES]
 
 
 def _total(requests: pl.DataFrame, keys: Sequence[str], name: str) -> pl.DataFrame:
