@@ -8,7 +8,7 @@ import polars as pl
 
 from fleetslo.periods import Period
 from fleetslo.published import read_published_numbers
-from fleetslo.reliability.combined import contributions
+from fleetslo.reliability.combined import contributions, left_out
 from fleetslo.reliability.exclusions import excluded
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.policies import PolicyState, overspent_periods, policy_state
@@ -100,6 +100,11 @@ class SquadView:
         """What each service weighs and took from the squad's combined SLI over the period."""
         return contributions(self.counts)
 
+    @property
+    def left_out(self) -> list[str]:
+        """Services with objectives of which none can be weighed by its requests."""
+        return left_out(self.counts)
+
     @cached_property
     def week_contributions(self) -> pl.DataFrame:
         """The same over the period's last seven days."""
@@ -166,8 +171,8 @@ class SquadView:
                 self.views[row["service"]],
                 Period(row["window_start"], row["window_end"]),
             )
-            left_out = excluded(self.fleet.exclusions, objective, view.about, window)
-            hours = spent_by_hour(view.minutes, objective, window, left_out)
+            gone = excluded(self.fleet.exclusions, objective, view.about, window)
+            hours = spent_by_hour(view.minutes, objective, window, gone)
             frames.append(
                 hours.filter(pl.col("hour").is_between(self.period.start, self.period.end, "left"))
                 .group_by(pl.col("hour").dt.date().alias("day"), maintain_order=True)
