@@ -76,9 +76,12 @@ class Usual:
 
 
 def usual(bins: Bins, clean: Bools) -> Usual:
-    """Return what is usual in each bin, from the clean ones that do not stand out."""
+    """Return what is usual in each bin, from the clean ones that do not stand out.
+
+    The first round knows no drift: a great burst would look like one, and hide itself.
+    """
     lump = _lump(bins)
-    found = _estimate(bins, _enough(bins, clean), lump)
+    found = _estimate(bins, _enough(bins, clean), lump, drifts=False)
     for _ in range(_ROUNDS - 1):
         hot = bursts(bins, found)
         while (hot & clean).sum() > _RARE * clean.sum():
@@ -113,7 +116,7 @@ def _enough(bins: Bins, clean: Bools) -> Bools:
     return kept
 
 
-def _estimate(bins: Bins, clean: Bools, lump: float) -> Usual:
+def _estimate(bins: Bins, clean: Bools, lump: float, *, drifts: bool = True) -> Usual:
     bad, valid = np.where(clean, bins.bad, 0), np.where(clean, bins.valid, 0)
     whole = bad.sum() / max(valid.sum(), 1)
     day = bins.hour % 24
@@ -124,10 +127,11 @@ def _estimate(bins: Bins, clean: Bools, lump: float) -> Usual:
     share = (bad_of_day + belief * (whole > 0)) / (valid_of_day + like_all)
     expected = share[day] * bins.valid
     seen, hoped = bins.by_hour(bad), bins.by_hour(np.where(clean, expected, 0.0))
-    belief = _LEVEL_SHRINK * lump
-    level = (_blurred(seen) + belief) / (_blurred(hoped) + belief)
-    drifted = expected * level[bins.hour - bins.hour[0]]
-    return Usual(drifted, _spread(seen / lump, hoped / lump), lump)
+    if drifts:
+        belief = _LEVEL_SHRINK * lump
+        level = (_blurred(seen) + belief) / (_blurred(hoped) + belief)
+        expected = expected * level[bins.hour - bins.hour[0]]
+    return Usual(expected, _spread(seen / lump, hoped / lump), lump)
 
 
 def _blurred(values: Floats) -> Floats:
