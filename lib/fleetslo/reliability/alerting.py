@@ -5,7 +5,7 @@ policy or on its condition, say what that cannot: ``fleetslo/short-window: 5m`` 
 that says it still goes on; ``fleetslo/policy: workbook`` makes the policy stand for all of that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,14 +20,23 @@ from fleetslo.reliability.rules import duration, length
 # the word open and names "sev1" and "page".
 _PAGES = ("page", "critical", "sev1", "sev2", "p1", "p2")
 _KNOWN = [POLICY, SHORT_WINDOW]
+_INLINE = ("kind", "metadata", "spec")
 
 
 @dataclass(frozen=True)
 class Alerts:
-    """The two-window policy (None for none), the document's own conditions, and remarks on them."""
+    """What a document says of its alerts.
+
+    Attributes:
+        policy: the two-window policy; None for none.
+        own: its own conditions.
+        written: its alert policies with what they refer to written out.
+        notes: what reading them has to say.
+    """
 
     policy: str | None
     own: tuple[AlertWindow, ...]
+    written: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
 
 
@@ -48,14 +57,39 @@ class _Part:
         found: Mapping[str, str] = self.value["metadata"].get("annotations", {})
         return found
 
+    @property
+    def inline(self) -> dict[str, Any]:
+        return {key: self.value[key] for key in _INLINE}
 
-def _part(
-    doc: Document, trail: Trail, holder: Mapping[str, Any], key: str, kind: str, named: Named
-) -> _Part | None:
-    if key not in holder:
-        return _Part(doc, trail, holder)
-    found = referred(doc, (*trail, key), kind, holder[key], named)
-    return _Part(found, (), found.value) if found else None
+
+@dataclass(frozen=True)
+class _Policy(_Part):
+    """An alert policy with its parts."""
+
+    condition: _Part
+    targets: tuple[_Part, ...]
+
+    @property
+    def stands_for(self) -> str | None:
+        return self.annotations.get(POLICY, self.condition.annotations.get(POLICY))
+
+    @property
+    def short(self) -> tuple[str | None, _Part]:
+        """The short window, and the part that says it."""
+        holder = self if SHORT_WINDOW in self.annotations else self.condition
+        return holder.annotations.get(SHORT_WINDOW), holder
+
+    @property
+    def lookback(self) -> timedelta:
+        return length(self.condition.value["spec"]["condition"]["lookbackWindow"])
+
+    @property
+    def written(self) -> dict[str, Any]:
+        parts = {
+            "conditions": [self.condition.inline],
+            "notificationTargets": [target.inline for target in self.targets],
+        }
+        return {**self.inline, "spec": {**self.value["spec"], **parts}}
 
 
 def read_alerts(doc: Document, named: Named, policy: str | None, window: timedelta) -> Alerts:
@@ -67,67 +101,82 @@ def read_alerts(doc: Document, named: Named, policy: str | None, window: timedel
         policy: the word of its own annotation ``fleetslo/policy``, if it has one.
         window: the nominal length of its window.
     """
-    policies, notes = doc.value["spec"].get("alertPolicies", []), []
-    own = []
-    chosen = policy if policies or policy else POLICIES[0]
-    for i, holder in enumerate(policies):
-        at: Trail = ("spec", "alertPolicies", i)
-        part = _part(doc, at, holder, "alertPolicyRef", "AlertPolicy", named)
-        if part is None:
-            continue
-        condition = _condition(part, named)
-        if condition is None or not _is_sound(part, condition):
-            continue
-        stands_for = part.annotations.get(POLICY, condition.annotations.get(POLICY))
-        if stands_for is not None:
-            if chosen not in (None, stands_for):
-                doc.fault(at, f"it stands for the policy {stands_for}, beside {chosen}; keep one")
-            chosen = stands_for
-            continue
-        found = _window(part, condition, window)
+    holders = doc.value["spec"].get("alertPolicies", [])
+    chosen = policy if holders or policy else POLICIES[0]
+    own: list[AlertWindow] = []
+    written: list[Mapping[str, Any]] = []
+    notes: list[str] = []
+    for i, holder in enumerate(holders):
+        found = _policy(doc, ("spec", "alertPolicies", i), holder, named)
         if found is None:
-            notes.append(f"the alert policy {part.name} does not alert on a burn rate")
             continue
-        own.append(found)
-        said = condition.value["spec"]["severity"]
-        if said != found.severity:
-            notes.append(f"the severity {said} of {part.name} is taken for a {found.severity}")
-    return Alerts(None if chosen == NO_ALERTS else chosen, tuple(own), tuple(notes))
+        written.append(found.written)
+        if found.stands_for is not None:
+            if chosen not in (None, found.stands_for):
+                rule = f"it stands for the policy {found.stands_for}, beside {chosen}; keep one"
+                doc.fault(("spec", "alertPolicies", i), rule)
+            chosen = found.stands_for
+        elif not found.value["spec"].get("alertWhenBreaching", True):
+            notes.append(f"the alert policy {found.name} does not alert on a burn rate")
+        else:
+            own.append(_window(found, window))
+            said = found.condition.value["spec"]["severity"]
+            if said != own[-1].severity:
+                notes.append(f"{found.name}: the severity {said} is taken for a {own[-1].severity}")
+    chosen = None if chosen == NO_ALERTS else chosen
+    return Alerts(chosen, tuple(own), tuple(written), tuple(notes))
 
 
-def _condition(policy: _Part, named: Named) -> _Part | None:
-    """Return the condition of an alert policy, after noting references to nothing."""
-    doc, at, spec = policy.doc, (*policy.trail, "spec"), policy.value["spec"]
-    for i, holder in enumerate(spec["notificationTargets"]):
-        place = (*at, "notificationTargets", i)
-        _part(doc, place, holder, "targetRef", "AlertNotificationTarget", named)
-    condition = spec["conditions"][0]
-    return _part(doc, (*at, "conditions", 0), condition, "conditionRef", "AlertCondition", named)
-
-
-def _is_sound(policy: _Part, condition: _Part) -> bool:
-    before = len(policy.doc.faults) + len(condition.doc.faults)
-    for part in (policy, condition):
-        check_alert_annotations(part.doc, part.trail, part.value)
-    if len(policy.doc.faults) + len(condition.doc.faults) > before:
-        return False
-    short, at = _short(policy, condition)
-    if short is not None and length(short) > _lookback(condition):
-        at.doc.fault(
-            (*at.trail, "metadata", "annotations", SHORT_WINDOW),
-            "it is no longer than the lookbackWindow",
+def _policy(doc: Document, trail: Trail, holder: Mapping[str, Any], named: Named) -> _Policy | None:
+    """Return an alert policy with its parts, or None after noting what is wrong with it."""
+    part = _part(doc, trail, holder, "alertPolicyRef", "AlertPolicy", named)
+    if part is None:
+        return None
+    at, spec = (*part.trail, "spec"), part.value["spec"]
+    place = (*at, "conditions", 0)
+    condition = _part(
+        part.doc, place, spec["conditions"][0], "conditionRef", "AlertCondition", named
+    )
+    targets = [
+        _part(
+            part.doc,
+            (*at, "notificationTargets", i),
+            target,
+            "targetRef",
+            "AlertNotificationTarget",
+            named,
         )
+        for i, target in enumerate(spec["notificationTargets"])
+    ]
+    there = tuple(target for target in targets if target is not None)
+    if condition is None or len(there) < len(targets):
+        return None
+    policy = _Policy(part.doc, part.trail, part.value, condition, there)
+    return policy if _is_sound(policy) else None
+
+
+def _part(
+    doc: Document, trail: Trail, holder: Mapping[str, Any], key: str, kind: str, named: Named
+) -> _Part | None:
+    if key not in holder:
+        return _Part(doc, trail, holder)
+    found = referred(doc, (*trail, key), kind, holder[key], named)
+    return _Part(found, (), found.value) if found else None
+
+
+def _is_sound(policy: _Policy) -> bool:
+    docs = policy.doc, policy.condition.doc
+    before = sum(len(doc.faults) for doc in docs)
+    for part in (policy, policy.condition):
+        check_alert_annotations(part.doc, part.trail, part.value)
+    if sum(len(doc.faults) for doc in docs) > before:
         return False
-    return True
-
-
-def _short(policy: _Part, condition: _Part) -> tuple[str | None, _Part]:
-    holder = policy if SHORT_WINDOW in policy.annotations else condition
-    return holder.annotations.get(SHORT_WINDOW), holder
-
-
-def _lookback(condition: _Part) -> timedelta:
-    return length(condition.value["spec"]["condition"]["lookbackWindow"])
+    short, at = policy.short
+    if short is None or length(short) <= policy.lookback:
+        return True
+    place = (*at.trail, "metadata", "annotations", SHORT_WINDOW)
+    at.doc.fault(place, "it must not be longer than the lookbackWindow")
+    return False
 
 
 def check_alert_annotations(doc: Document, trail: Trail, value: Mapping[str, Any]) -> None:
@@ -144,25 +193,31 @@ def check_alert_annotations(doc: Document, trail: Trail, value: Mapping[str, Any
         duration(doc, (*at, SHORT_WINDOW), annotations[SHORT_WINDOW])
 
 
-def _window(policy: _Part, condition: _Part, window: timedelta) -> AlertWindow | None:
-    """Return the condition of a policy; None where it does not alert while it breaches."""
-    says = policy.value["spec"]
-    if not says.get("alertWhenBreaching", True):
-        return None
-    spec = condition.value["spec"]
+def stands_for_another(written: Iterable[Mapping[str, Any]], policy: str | None) -> list[bool]:
+    """Return of each written alert policy whether it stands for a policy other than this one."""
+    return [
+        any(
+            part["metadata"].get("annotations", {}).get(POLICY, policy) != policy
+            for part in (one, one["spec"]["conditions"][0])
+        )
+        for one in written
+    ]
+
+
+def _window(policy: _Policy, window: timedelta) -> AlertWindow:
+    spec = policy.condition.value["spec"]
     rule = spec["condition"]
-    long = _lookback(condition)
-    short, _ = _short(policy, condition)
+    short, _ = policy.short
     severity: Severity = "page" if spec["severity"].lower() in _PAGES else "ticket"
     after = rule.get("alertAfter", "0m")
     return AlertWindow(
         severity=severity,
-        budget_share=rule["threshold"] * (long / window),
-        long=long,
-        short=long if short is None else length(short),
+        budget_share=rule["threshold"] * (policy.lookback / window),
+        long=policy.lookback,
+        short=policy.lookback if short is None else length(short),
         factor=float(rule["threshold"]),
         op=rule.get("op", "gt"),
         after=timedelta(0) if after.startswith("0") else length(after),
-        without_data=says.get("alertWhenNoData", False),
+        without_data=policy.value["spec"].get("alertWhenNoData", False),
         name=policy.name,
     )

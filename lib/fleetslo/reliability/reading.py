@@ -48,6 +48,7 @@ def read_slo(doc: Document, named: Named) -> list[Objective]:
         _base(doc, said, window),
         policy=alerts.policy,
         own_alerts=alerts.own,
+        written={"alertPolicies": alerts.written},
         notes=alerts.notes,
     )
     names = _names(doc.value["metadata"], entries, is_composite=is_composite)
@@ -62,7 +63,7 @@ def read_slo(doc: Document, named: Named) -> list[Objective]:
             slice_target=entry.get("timeSliceTarget"),
             weight=float(entry.get("compositeWeight", 1)),
             unmeasured=one.unmeasured or _uncounted(slice_length, window),
-            written=one.written,
+            written={**base.written, **one.written},
         )
         for entry, one, slice_length, (name, display_name) in zip(
             entries, found, slices, names, strict=True
@@ -72,7 +73,15 @@ def read_slo(doc: Document, named: Named) -> list[Objective]:
         return made
     # What is said of alerts, and how its parts are joined, is said of the whole.
     members = [
-        replace(one, policy=None, own_alerts=(), notes=(), weighted_mean=False) for one in made
+        replace(
+            one,
+            policy=None,
+            own_alerts=(),
+            notes=(),
+            weighted_mean=False,
+            written=measurement.written,
+        )
+        for one, measurement in zip(made, found, strict=True)
     ]
     whole = composite(doc, base, members)
     return [whole] if whole else []

@@ -51,7 +51,8 @@ class Objective:
         since: the instant from which on it holds; None for always.
         unmeasured: why fleetslo cannot measure it, as a clause; None where it can.
         written: the fields of the document that say what is counted (``indicator``, and ``op``
-            and ``value`` where it has them), with what they refer to written out.
+            and ``value`` where it has them) and its ``alertPolicies``, with what they refer to
+            written out.
         notes: what reading it has to say, a sentence each.
     """
 
