@@ -92,7 +92,7 @@ def errors_over_time(
     figure = _figure(data, names, measure, shown, height)
     theme.mark_time(figure, deployments, incidents, start=shown.start, end=shown.end)
     _mark_gaps(figure, data, shown)
-    per = f"{words.window(data.step)} of UTC"
+    per = words.window(data.step)
     unit = f"per {per}" if measure == "count" else f"as a share of the requests of each {per}"
     return Chart(
         title=_finding(before, after, by, noun),
@@ -241,7 +241,7 @@ def _finding(before: Stretch, after: Stretch, by: str, noun: str) -> str:
     if new is None:
         return "No request was recorded that could have failed"
     if not count:
-        ending = f", {words.count(before.errors['error_count'].sum())} before" if old else ""
+        ending = f", {words.count(int(before.errors['error_count'].sum()))} before" if old else ""
         return f"No {noun} in this stretch{ending}"
     found = burst(after.errors, after.requests, 2 * new)
     hours = after.requests["hour"].n_unique()

@@ -1,0 +1,211 @@
+"""Tables of errors: what is new, and what each group of errors did and cost."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from fleetslo.charts import words
+from fleetslo.charts.blocks import Col, Made, Table
+from fleetslo.charts.errors import QUERIES, called
+
+CHANGES = {"new": "New", "rose": "Rose", "fell": "Fell", "unclear": "Unclear"}
+COUNTS_AS = {
+    "fault": "Spends budget",
+    "mistake": "Costs nothing: the caller's",
+    "outside": "Costs nothing: not counted",
+    "unbudgeted": "No budget",
+}
+RATES = (
+    "rate = errors ÷ requests that could have failed so (of the same endpoint, region and version "
+    "where these are told apart); factor = rate now ÷ rate before. New: none before. New, rose and "
+    "fell are said when the interval leaves out 1; all intervals of a table hold at once with 95 % "
+    "(Clopper-Pearson, Bonferroni), on counts divided by how clumped such errors come from hour to "
+    "hour and day to day (Pearson's statistic ÷ degrees of freedom, of the calmer stretch where "
+    "one had a burst)."
+)
+SPENT = "budget spent = faults that the objective counts, in its window ÷ its budget."
+_MOST = 12
+
+
+def news_table(rows: pl.DataFrame, labels: tuple[str, str], noun: str = "errors") -> Table:
+    """Return the combinations of error, endpoint and upstream, what is new first.
+
+    Args:
+        rows: as ``error_findings.news`` returns them.
+        labels: what the two stretches are called, before and after.
+        noun: what the errors are called, in the plural.
+    """
+    told = [_told(row) for row in rows.to_dicts()]
+    return Table(
+        title=_news_title(rows, noun),
+        says=f"Each error, endpoint and upstream: {labels[1]} against {labels[0]}, per request.",
+        columns=[
+            Col("change", "Change", "badge", words=CHANGES),
+            Col("name", "Error", "code", head=True),
+            Col("place", "Endpoint", "code"),
+            Col("cause", "Upstream", priority=2),
+            Col("after_count", "Now", "number"),
+            Col("before_count", "Before", "number"),
+            Col("ratio", "Factor", "number", format="ratio"),
+            Col("interval", "Between", align="right", priority=3),
+            Col("when", "Mostly when (UTC)", priority=2),
+            Col("where", "Mostly where", priority=3),
+            Col("cost", "Budget spent", align="right"),
+        ],
+        rows=told,
+        made=Made(f"{RATES} {SPENT}", _counts(rows), QUERIES),
+        empty=f"There are no {noun} in either stretch.",
+        most=_MOST,
+    )
+
+
+def groups_table(
+    rows: pl.DataFrame,
+    by: str,
+    labels: tuple[str, str],
+    *,
+    noun: str = "errors",
+    budget: str | None = None,
+) -> Table:
+    """Return a row per value of a dimension: its errors, its change, and what it cost.
+
+    Args:
+        rows: as ``error_findings.groups`` returns them for ``[by]``.
+        by: the dimension.
+        labels: what the two stretches are called, before and after.
+        noun: what the errors are called, in the plural.
+        budget: what the objective is called whose budget is spent; None when there is none.
+    """
+    ordered = rows.sort("after_count", "before_count", by, descending=[True, True, False])
+    told = [
+        {
+            **row,
+            "name": called(row[by], by),
+            "interval": _interval(row),
+            "spent": row["spent"] if row["counts_as"] == "fault" else None,
+        }
+        for row in ordered.to_dicts()
+    ]
+    return Table(
+        title=_groups_title(ordered, by, noun, budget),
+        says=f"Each {by}: {labels[1]} against {labels[0]}, per request.",
+        columns=[
+            Col("name", words.capital(by), "code", head=True),
+            Col("after_count", "Now", "number"),
+            Col("share", "Share", "bar", priority=2),
+            Col("after_rate", "Of requests", "percent"),
+            Col("before_rate", "Before", "percent"),
+            Col("change", "Change", "badge", words=CHANGES),
+            Col("interval", "Factor between", align="right", priority=3),
+            Col("spent", "Budget spent", "percent", format="share"),
+            Col("counts_as", "Cost", priority=2, words=COUNTS_AS),
+        ],
+        rows=told,
+        made=Made(f"{RATES} {SPENT}", _counts(rows), QUERIES),
+        empty=f"There are no {noun} in either stretch.",
+        most=_MOST,
+    )
+
+
+def _counts(rows: pl.DataFrame) -> dict[str, int | float | None]:
+    return {
+        "errors now": int(rows["after_count"].sum()),
+        "errors before": int(rows["before_count"].sum()),
+        "faults that spend the budget": None
+        if rows["spent_count"].is_null().all()
+        else int(rows["spent_count"].sum()),
+    }
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "name": called(row["error"], "error"),
+        "place": called(row["endpoint"], "endpoint"),
+        "cause": row["upstream"] or words.NOTHING,
+        "interval": _interval(row),
+        "when": words.span(row["since"], row["until"]) if row["since"] else words.NOTHING,
+        "where": _where(row),
+        "cost": words.share(row["spent"])
+        if row["counts_as"] == "fault"
+        else COUNTS_AS[row["counts_as"]].removeprefix("Costs "),
+    }
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    low, high = row["low"], row["high"]
+    if low is None:
+        return words.NOTHING
+    if high is None:
+        return f"over {words.ratio(low)}" if low > 0 else words.NOTHING
+    if low == 0:
+        return f"under {words.ratio(high)}"
+    return words.bounds(words.ratio(low), words.ratio(high))
+
+
+def _where(row: Mapping[str, Any]) -> str:
+    parts = [
+        f"{place} {row[place] or '(none)'}: {words.share(row[f'{place}_share'])} of them, "
+        f"{words.share(row[f'{place}_request_share'])} of requests"
+        for place in ("version", "region")
+        if row[place] is not None
+    ]
+    return "; ".join(parts) or words.NOTHING
+
+
+def _news_title(rows: pl.DataFrame, noun: str) -> str:
+    """Return the finding: the error that grew most, with all endpoints where it did."""
+    grew = rows.filter(pl.col("change").is_in(["new", "rose"]))
+    if grew.is_empty():
+        fell = rows.filter(pl.col("change") == "fell")
+        if fell.is_empty():
+            return f"Nothing is new: no {noun} changed beyond their usual ups and downs"
+        row = fell.sort("excess_count").row(0, named=True)
+        pair = f"from {words.count(row['before_count'])} to {words.count(row['after_count'])}"
+        return f"Nothing is new, and {_name(row)} fell {pair}"
+    kinds = ["error", "upstream", "is_fault", "change"]
+    summed = grew.group_by(kinds).agg(
+        pl.col("excess_count", "before_count", "after_count", "spent").sum(),
+        pl.col("endpoint"),
+        pl.col("since").min(),
+    )
+    row = summed.sort("excess_count", "error", descending=[True, False]).row(0, named=True)
+    places = row["endpoint"]
+    at = called(places[0], "endpoint") if len(places) == 1 else f"{len(places)} endpoints"
+    since = f" since {words.moment(row['since'])}" if row["since"] else ""
+    if row["change"] == "new":
+        what = f"{_name(row)} is new at {at}: {words.count(row['after_count'])}{since}"
+    else:
+        pair = f"from {words.count(row['before_count'])} to {words.count(row['after_count'])}"
+        what = f"{_name(row)} rose at {at} {pair}{since}"
+    if row["is_fault"] and row["spent"]:
+        what += f", {words.share(row['spent'])} of the budget"
+    more = summed.height - 1
+    return what + (
+        f"; {words.numeral(more)} more {'is' if more == 1 else 'are'} new or rose" if more else ""
+    )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return called(row["error"], "error") + (f" from {row['upstream']}" if row["upstream"] else "")
+
+
+def _groups_title(rows: pl.DataFrame, by: str, noun: str, budget: str | None) -> str:
+    if not rows["after_count"].sum():
+        return f"No {noun} in this stretch"
+    if not rows["is_fault"].any():
+        return "Mistakes of callers cost no budget"
+    if budget is None:
+        return f"No objective counts these {noun}, so no budget is spent"
+    spent = rows.filter(pl.col("spent_count") > 0)
+    if spent.is_empty():
+        return f"None of these {noun} spent the budget of {budget}"
+    top = spent.sort("spent_count", by, descending=[True, False]).row(0, named=True)
+    whole = words.share(float(spent["spent"].sum()))
+    if spent.height == 1:
+        return f"{called(top[by], by)} spent {whole} of the budget of {budget}"
+    return (
+        f"{called(top[by], by)} spent {words.share(top['spent'])} of the budget of {budget}, "
+        f"all {noun} {whole}"
+    )
