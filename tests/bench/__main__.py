@@ -4,6 +4,7 @@ The demo fleets are made once, under ``.fleetslo/bench``; the large one takes mi
 to run only that: ``python -m tests.bench imports queries``.
 """
 
+import json
 import os
 import shutil
 import statistics
@@ -225,7 +226,21 @@ def index() -> None:
         browser.close()
 
 
-PARTS = {"imports": imports, "demo": demo, "index": index, "queries": queries}
+def replays() -> None:
+    """The workbook policy over 28 days of minutes of 1,000 services, one service after another."""
+    from tests.bench.replaying import bare_sums, fleet_minutes, replayed
+
+    words = [sys.executable, "-m", "tests.bench.replaying"]
+    alone = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+    minutes = fleet_minutes()
+    ours, peer, ratio = pairs(lambda: replayed(minutes), lambda: bare_sums(minutes), 5)
+    tell(f"replay of {alone['rows'] / 1e6:.1f} million minutes", f"{ours:.1f} s",
+         f"{ratio:.2f} x of bare Polars rolling sums ({peer:.1f} s)", "3 x and 20 s at most")  # fmt: skip
+    tell("peak memory of that, its minutes included", f"{alone['peak_bytes'] / 2**20:.0f} MiB",
+         f"{alone['alerts']} alerts", "under 4 GiB")  # fmt: skip
+
+
+PARTS = {"imports": imports, "demo": demo, "index": index, "queries": queries, "replays": replays}
 
 
 def main() -> None:
