@@ -314,9 +314,19 @@ def moves(now: pl.DataFrame, before: pl.DataFrame) -> list[str]:
 
 def restatement(row: Row) -> str:
     """Return a window that was published with other numbers, as a sentence says it."""
-    was, now = row["published_sli"], row["now_sli"]
+    was, now = both_slis(row)
     span = Period(row["window_start"], row["window_end"]).label
     return (
-        f"`{row['service']}` {row['label'].lower()} of {span}: published "
-        f"{words.percent(was, against=now)}, now {words.percent(now, against=was)}: {row['why']}"
+        f"`{row['service']}` {row['label'].lower()} of {span}: published {was}, now {now}: "
+        f"{row['why']}"
     )
+
+
+def both_slis(restated: Row) -> tuple[str, str]:
+    """Return the published and the present SLI, with as many digits as tell them apart."""
+    was, now = restated["published_sli"], restated["now_sli"]
+    digits = max(
+        len(one.partition(words.THIN)[0].partition(".")[2])
+        for one in (words.percent(was, against=now), words.percent(now, against=was))
+    )
+    return words.percent(was, digits), words.percent(now, digits)

@@ -8,6 +8,7 @@ import polars as pl
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
 from fleetslo.charts.service import ordered
+from fleetslo.charts.squad import both_slis
 from fleetslo.periods import Period
 from fleetslo.reliability.slo import Objective
 
@@ -197,11 +198,8 @@ def changed_table(
 def _restated(row: Mapping[str, Any] | None) -> str | None:
     if row is None:
         return None
-    was, now = row["published_sli"], row["now_sli"]
-    return (
-        f"{words.percent(was, against=now)} → {words.percent(now, against=was)}: {row['why']} "
-        f"({Period(row['window_start'], row['window_end']).label})"
-    )
+    was, now = both_slis(row)
+    return f"{was} → {now}: {row['why']} ({Period(row['window_start'], row['window_end']).label})"
 
 
 def _changed_title(rows: Sequence[Row]) -> str:
