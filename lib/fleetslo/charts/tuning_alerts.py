@@ -64,10 +64,10 @@ def _found(row: Mapping[str, Any]) -> str:
 def policy_title(row: Mapping[str, Any], choice: Choice) -> str:
     """Return what the chosen policy would have done, as a sentence."""
     pages = words.number(row["page_month"], 2)
-    calls = {"0": "would not have paged", "1": "would page once a month"}.get(
-        pages, f"would page {pages} times a month"
-    )
-    title = f"At {choice.says} the policy {calls}"
+    often = {"0": "never page", "1": "page once a month"}.get(pages, f"page {pages} times a month")
+    name = POLICIES[row["policy"]].lower()
+    whose = name if row["policy"] == "own" else f"the {name}"
+    title = f"At {choice.says} {whose} policy would {often}"
     if row["missed_count"]:
         title += f" and miss {row['missed_count']} of "
         title += words.plural(row["incident_count"], "incident")

@@ -55,8 +55,8 @@ def fit_table(fits: pl.DataFrame, *, services: bool = False) -> Table:
         search=services,
         made=Made(
             "too tight: missed in every window; too loose: never missed, and no window spent more "
-            f"than {words.share(LOOSE_SPENT)} of its budget, so that a target twice as strict was "
-            "always met; cannot tell: no covered window, or a budget of less than one request",
+            f"than {words.share(LOOSE_SPENT)} of its budget, so that a target four times as strict "
+            "was always met; cannot tell: no covered window, or a budget of less than one request",
             {says: fits.filter(pl.col("fit") == fit).height for fit, says in FITS.items()},
             ["slo/minutes" if not services else "slo/days"],
         ),

@@ -41,15 +41,21 @@ def offered(hours: pl.DataFrame, present_s: float) -> list[float]:
     """Return the thresholds worth trying, in seconds, ascending.
 
     They are bucket bounds from the median to the 99.99th percentile, thinned evenly to at most
-    ``MOST_THRESHOLDS``, the bounds next to the present threshold, and that itself.
+    ``MOST_THRESHOLDS``, the bounds next to the present threshold, and that itself. Bounds have
+    ten digits, as people write them; they still count as bounds.
     """
-    around = {present_s, *nearest_bounds(present_s)} - {0.0}
+    around = {present_s, *map(_as_written, nearest_bounds(present_s))} - {0.0}
     whole = quantile_frame(hours, [], [_FASTEST, _SLOWEST]).row(0)
     if whole[1] is None:
         return sorted(around)
     first, last = bucket_of(whole[1]), bucket_of(whole[2])
     step = -(-(last - first + 1) // MOST_THRESHOLDS)
-    return sorted({bounds(bucket)[1] for bucket in range(first, last + 1, step)} | around)
+    tried = {_as_written(bounds(bucket)[1]) for bucket in range(first, last + 1, step)}
+    return sorted(tried | around)
+
+
+def _as_written(bound: float) -> float:
+    return float(f"{bound:.10g}")
 
 
 def by_threshold(

@@ -28,8 +28,8 @@ _MINUTE = timedelta(minutes=1)
 _COUNTS = ("good_count", "valid_count", "uncertain_count", "covered_minutes")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Half of the budget would have done in every window: a target twice as strict was always met.
-LOOSE_SPENT = 0.5
+LOOSE_SPENT = 0.25
+"""A quarter of the budget would always have done: a target four times as strict was always met."""
 
 # Targets as people write them: 90, 95, 97, 98, 99, 99.5 … 99.999 %.
 _STEPS = ("5", "3", "2", "1")
@@ -176,7 +176,8 @@ def fit(windows: pl.DataFrame, target: float) -> tuple[Fit, dict[str, float | in
     """Return whether a target fits the past, and the numbers that say so.
 
     ``too_tight`` is missed in every judged window. ``too_loose`` is never missed, and no window
-    spent more than half of the budget. ``unknown`` has no window that can be judged, or none
+    spent more than a quarter of
+    the budget. ``unknown`` has no window that can be judged, or none
     with a budget of a whole request.
 
     Returns:

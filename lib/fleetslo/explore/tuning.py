@@ -1,0 +1,381 @@
+"""The widget of slo_tuning: what target and threshold the past supports, what alerts would do."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+import polars as pl
+
+from fleetslo.charts import alerting, words
+from fleetslo.charts.tuning import Choice, past_windows, target_table, threshold_map, within
+from fleetslo.charts.tuning_alerts import alert_timeline, policy_table
+from fleetslo.charts.tuning_fits import fit_table, incident_spending, unexplained_spending
+from fleetslo.errors import FleetsloError, NoData, ParameterError
+from fleetslo.explore.live import Debounced
+from fleetslo.explore.panel import ChartPanel, Shown, TablePanel, html, status
+from fleetslo.explore.surroundings import Surroundings
+from fleetslo.explore.tuning_alerts import Tried, try_policies
+from fleetslo.explore.tuning_controls import TuningControls, policies_of
+from fleetslo.explore.tuning_document import (
+    DocumentPanel,
+    in_place,
+    save_document,
+    with_choice,
+)
+from fleetslo.explore.tuning_history import (
+    ServicePast,
+    met_map,
+    reach_back,
+    tunable,
+    unit_of,
+)
+from fleetslo.periods import Period
+from fleetslo.reliability.agreement import Agreement, agreement
+from fleetslo.reliability.exporting import as_yaml
+from fleetslo.reliability.objectives import Objective
+from fleetslo.reliability.tuning import LADDER
+
+if TYPE_CHECKING:
+    from fleetslo.fleet import Fleet
+
+WORKING_HOURS = (9, 17)
+"""From nine to five, Monday to Friday, by the clock of a service's on-call."""
+
+_REMEMBERED = 8  # services whose minutes are kept; going back to one is then immediate
+_LOOSEST = 0.9  # a looser target is shown only where it is tried
+
+
+class TuningView(Shown):
+    """One objective, held against its past with another target or threshold.
+
+    Made by ``slo_tuning``. What is chosen, and what came of it, can be read at any time.
+
+    Attributes:
+        period: what alerts are replayed over; windows reach back further.
+        windows: the SLI of every whole window, with the threshold that is tried.
+        tried: what each alert policy would have done; None where no minutes are kept.
+        held: the SLI held against incidents.
+        past, map, alerts: the charts.
+        targets, policies, fired, found, unseen, unexplained, fitting: the tables.
+        proposal: the changed document, with what saves it.
+        problem: why nothing is shown; None when all is well.
+    """
+
+    def __init__(
+        self,
+        fleet: "Fleet",
+        period: Period,
+        objectives: list[Objective],
+        working_hours: tuple[int, int] = WORKING_HOURS,
+    ) -> None:
+        self.fleet = fleet
+        self.period = period
+        self.working_hours = working_hours
+        self.problem: str | None = None
+        self.windows = pl.DataFrame()
+        self.tried: Tried | None = None
+        self.held: Agreement | None = None
+        self._whole = objectives
+        self._objectives = tunable(objectives)
+        self._kept: dict[str, ServicePast] = {}
+        self._offered: tuple[str, str] | None = None
+        self.controls = TuningControls(Debounced(self.update, announce=self._announce))
+        self.controls.offer_services(sorted({one.service for one in self._objectives}))
+        self.status = html()
+        self.past, self.map, self.alerts = ChartPanel(260), ChartPanel(300), ChartPanel(200)
+        self.targets, self.policies, self.fired, self.found = (TablePanel() for _ in range(4))
+        self.unseen, self.unexplained, self.fitting = (TablePanel() for _ in range(3))
+        self.proposal = DocumentPanel(lambda path, over: self.save(path, overwrite=over))
+        self.surroundings = Surroundings()
+        self.surroundings.observe(self._repaint, names="dark")
+        self.widget = widgets.VBox(
+            [
+                self.surroundings,
+                self.controls.widget,
+                self.status,
+                self.past.widget,
+                halves(self.map.widget, self.targets.widget),
+                self.policies.widget,
+                self.alerts.widget,
+            ],
+            layout=widgets.Layout(width="100%", max_width="1180px"),
+        )
+
+    def text(self) -> str:
+        """Return what is tried and what was found, or why there is nothing."""
+        if self.problem is not None:
+            return self.problem
+        panels = (self.past, self.map, self.targets, self.policies, self.alerts)
+        return "\n\n".join(panel.text() for panel in panels)
+
+    @property
+    def objective(self) -> Objective:
+        """The objective that is looked at, as it is now.
+
+        Raises:
+            NoData: there is none.
+        """
+        chosen = self.controls.service.value, self.controls.objective.value
+        for one in self._objectives:
+            if (one.service, one.name) == chosen:
+                return one
+        raise NoData("no objective that fleetslo can measure is chosen")
+
+    @property
+    def freshness(self) -> pl.DataFrame:
+        """How far each table that was used reaches: ``table_name, complete_until``."""
+        used = ["slo_minutes", "requests_hourly", "incidents"]
+        found = self.fleet.query("fleet/freshness", period=self.period)
+        return found.filter(pl.col("table_name").is_in(used))
+
+    @property
+    def changed(self) -> Objective:
+        """The objective with the target and threshold that are tried."""
+        return with_choice(self.objective, self.controls.target, self.controls.within_s)
+
+    @property
+    def document(self) -> str:
+        """The changed objective as an OpenSLO document, ready to commit."""
+        return as_yaml([in_place(self._whole, self.changed)])
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the changed document to a file and return its path.
+
+        Raises:
+            OutputError: there is a file already and ``overwrite`` is not set, or it cannot be
+                written.
+        """
+        return save_document(Path(path), self.document, overwrite=overwrite)
+
+    def choose(self, **choices: Any) -> "TuningView":
+        """Choose by name, redraw, and return the view.
+
+        ``service`` and ``objective`` come first, so that ``target``, ``within_s`` (in seconds) and
+        ``policy`` can be what the objective has.
+
+        Raises:
+            ParameterError: there is no such choice, or it cannot have that value.
+        """
+        for name in ("service", "objective"):
+            if name in choices:
+                self.controls.choose(name, choices.pop(name))
+                if not self._done(self._load):
+                    return self
+        for name, value in choices.items():
+            self.controls.choose(name, value)
+        self.update()
+        return self
+
+    def update(self) -> None:
+        """Load what is chosen and draw it; what goes wrong is told in the widget."""
+        self._done(self._load, self._draw)
+
+    def _done(self, *work: Callable[[], None]) -> bool:
+        """Do some work and return whether it went well; if not, the widget says why."""
+        try:
+            for part in work:
+                part()
+        except FleetsloError as error:
+            self.tell(str(error))
+        except Exception as error:  # noqa: BLE001 -- a widget's traceback reaches no reader
+            self.tell(f"This cannot be drawn: {type(error).__name__}: {error}")
+        else:
+            return True
+        return False
+
+    def _repaint(self, _change: object) -> None:
+        for panel in (self.past, self.map, self.alerts):
+            panel.paint(dark=self.surroundings.dark)
+
+    def _announce(self) -> None:
+        self.status.value = status("Loading …")
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence in place of the charts."""
+        self.problem, self.tried, self.held = sentence, None, None
+        self.windows = self.windows.clear()
+        self.status.value = status(words.capital(sentence))
+        for panel in self._panels():
+            panel.clear()
+
+    def _panels(self) -> list[ChartPanel | TablePanel | DocumentPanel]:
+        replayed: list[ChartPanel | TablePanel | DocumentPanel] = [*self._replayed()]
+        return [self.past, self.map, self.targets, self.fitting, self.proposal, *replayed]
+
+    def _replayed(self) -> tuple[ChartPanel | TablePanel, ...]:
+        tables = (self.policies, self.fired, self.found, self.unseen, self.unexplained)
+        return self.alerts, *tables
+
+    def _load(self) -> None:
+        """Fetch the chosen service's past, once, and offer what its objective can try."""
+        name = self.controls.service.value
+        if name is None:
+            raise NoData("no service has an objective that fleetslo can measure")
+        own = [one for one in self._objectives if one.service == name]
+        if name not in self._kept:
+            while len(self._kept) >= _REMEMBERED:
+                del self._kept[next(iter(self._kept))]
+            about = self.fleet.services(self.period).filter(pl.col("service") == name)
+            self._kept[name] = ServicePast(
+                self.fleet,
+                about.row(0, named=True),
+                self.period,
+                reach_back(self.period),
+                own,
+            )
+        if self._offered is None or self._offered[0] != name:
+            self.controls.offer_objectives(own)
+        objective = self.objective
+        if self._offered != (name, objective.name):
+            self.controls.offer(objective, self._kept[name].thresholds(objective))
+            self._offered = (name, objective.name)
+
+    def _draw(self) -> None:
+        past, objective, changed = self._kept[self.objective.service], self.objective, self.changed
+        moves = past.can_move(objective)
+        choice = Choice(
+            label=words.capital(objective.label),
+            unit=unit_of(objective),
+            target=changed.target,
+            within_s=changed.selector.within_s,
+            present=objective.target,
+            query="latency/hours" if moves else "slo/minutes",
+        )
+        targets = sorted(
+            {one for one in LADDER if one >= _LOOSEST} | {choice.target, choice.present}
+        )
+        self.windows = past.windows(objective, choice.within_s)
+        self.past.show(past_windows(self.windows, choice))
+        self.targets.show(target_table(self.windows, choice, targets))
+        if moves:
+            met = met_map(past.by_threshold(objective), targets)
+            present_s = objective.selector.within_s or 0.0
+            self.map.show(threshold_map(met, choice, present_s, targets))
+        else:
+            self.map.clear()
+        self.fitting.show(fit_table(past.fits))
+        self.proposal.show(
+            self.document,
+            self.fleet.settings.project / "queries" / "objectives" / f"{objective.document}.yaml",
+            _told_change(objective, choice),
+            self._stands_for(objective),
+        )
+        late = self._replay(past, changed, choice)
+        self.problem = None
+        self.status.value = status(_told(objective, choice, self.period, late))
+
+    def _stands_for(self, objective: Objective) -> str:
+        """Return what the changed document takes the place of."""
+        templates = {one.source for one in self.fleet.objectives if one.for_condition is not None}
+        if objective.source in templates:
+            return f"It wins over the template in {objective.source} for this service."
+        return f"It takes the place of {objective.source}: take that one out, or change it there."
+
+    def _replay(self, past: ServicePast, changed: Objective, choice: Choice) -> str:
+        """Draw what alerts would have done; return what a reader must know of it."""
+        try:
+            found = past.replayable(self.objective, choice.within_s)
+        except NoData as error:
+            self.tried = self.held = None
+            for panel in self._replayed():
+                panel.clear()
+            return words.capital(f"{error}.")
+        incidents = past.incidents
+        settings = self.fleet.settings
+        keys = [key for key, _ in policies_of(changed)]
+        self.tried = tried = try_policies(
+            found,
+            changed,
+            keys,
+            incidents,
+            zone=past.zone,
+            working_hours=self.working_hours,
+            least_bad=settings.alert_least_bad,
+        )
+        opens, closes = self.working_hours
+        hours = f"{opens}:00 to {closes}:00, Monday to Friday, in {past.zone}"
+        chosen = self.controls.policy.value
+        self.policies.show(policy_table(tried.rows(chosen), choice, hours))
+        self.alerts.show(alert_timeline(tried.alerts, incidents, tried.period, choice))
+        named = {"objective": changed.name, "label": choice.label}
+        detection = tried.detections[chosen]
+        self.fired.show(alerting.alert_table(detection.alerts, named))
+        self.found.show(alerting.detection_table(detection.incidents, named))
+        self.held = agreement(
+            past.tried_counts(self.objective, found),
+            incidents,
+            tried.period,
+            target=choice.target,
+            window=changed.window.nominal,
+            least_bad=settings.alert_least_bad,
+        )
+        self.unseen.show(incident_spending(self.held, choice))
+        self.unexplained.show(unexplained_spending(self.held, choice))
+        if found.since is None:
+            return ""
+        return (
+            f"Alerts are replayed from {words.moment(found.since)} on: requests of earlier minutes "
+            f"are not kept, so nobody can count them{within(choice.within_s)}."
+        )
+
+
+def halves(*shown: widgets.Widget) -> widgets.Widget:
+    """Return widgets beside each other, below each other on a narrow screen."""
+    return widgets.GridBox(
+        list(shown),
+        layout=widgets.Layout(
+            width="100%",
+            grid_template_columns="repeat(auto-fit, minmax(min(420px, 100%), 1fr))",
+            grid_gap="8px 24px",
+        ),
+    )
+
+
+def _told(objective: Objective, choice: Choice, period: Period, late: str) -> str:
+    present = words.target(choice.present) + within(objective.selector.within_s)
+    tried = choice.says if choice.says != present else "its present target"
+    return (
+        f"**{objective.service}, {choice.label.lower()}**: {tried} "
+        f"{'' if tried == 'its present target' else f'instead of {present} '}"
+        f"over {words.window(objective.window.nominal)}. Alerts over {period.label}. {late}"
+    ).strip()
+
+
+def _told_change(objective: Objective, choice: Choice) -> str:
+    present = words.target(choice.present) + within(objective.selector.within_s)
+    if choice.says == present:
+        return f"{objective.document}, as it is: {present}"
+    return f"{objective.document}, changed from {present} to {choice.says}"
+
+
+def slo_tuning(
+    fleet: "Fleet",
+    service: str,
+    period: Period,
+    *,
+    working_hours: tuple[int, int] = WORKING_HOURS,
+    **choices: Any,
+) -> TuningView:
+    """Return the widget that holds a service's objectives against their past.
+
+    A service or choice that does not exist is told in the widget, where another can be chosen.
+
+    Args:
+        fleet: where the data is.
+        service: what to look at first; empty is the first that has an objective.
+        period: what alerts are replayed over; windows are taken from all history before its end.
+        working_hours: first and last (exclusive) hour of the working day, by the clock of the
+            service's on-call.
+        choices: ``objective, target, within_s, policy``; see ``TuningView.choose``. An empty text
+            or 0 means what the objective has.
+    """
+    view = TuningView(fleet, period, fleet.objectives_at(period), working_hours)
+    wanted = {name: value for name, value in choices.items() if value not in ("", None, 0)}
+    if service:
+        wanted = {"service": service, **wanted}
+    try:
+        view.choose(**wanted)
+    except ParameterError as error:
+        view.tell(str(error))
+    return view
