@@ -9,6 +9,7 @@ first instant after the skip, one that it repeats is the first of the two.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -70,12 +71,7 @@ class CalendarWindow:
 
     def at(self, until: datetime) -> Period:
         """Return the window that holds the instant just before ``until``; it may still run."""
-        number = (until - self.edge(0)) // self.nominal
-        while self.edge(number) >= until:
-            number -= 1
-        while self.edge(number + 1) < until:
-            number += 1
-        return Period(self.edge(number), self.edge(number + 1))
+        return _at(self, until)
 
     def between(self, period: Period) -> Iterator[Period]:
         """Yield the windows that overlap a period, in order."""
@@ -92,6 +88,16 @@ class CalendarWindow:
         if self.unit in _MONTHS:
             return instant_of(self.anchor + relativedelta(months=ahead * _MONTHS[self.unit]), zone)
         return instant_of(self.anchor + ahead * _NOMINAL[self.unit], zone)
+
+
+@lru_cache(maxsize=4096)  # a fleet asks for the same few windows once per objective
+def _at(window: CalendarWindow, until: datetime) -> Period:
+    number = (until - window.edge(0)) // window.nominal
+    while window.edge(number) >= until:
+        number -= 1
+    while window.edge(number + 1) < until:
+        number += 1
+    return Period(window.edge(number), window.edge(number + 1))
 
 
 Window = RollingWindow | CalendarWindow
