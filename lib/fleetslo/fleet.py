@@ -1,8 +1,9 @@
 """Fleet: what a notebook holds in its hand."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,10 +17,12 @@ from fleetslo.errors import (
     WarehouseEmpty,
     nearest,
 )
+from fleetslo.judgements import earlier_judgements, judgements, spending
 from fleetslo.overview import Overview
 from fleetslo.periods import Period, instant
-from fleetslo.reliability.judging import burn_minutes, judged
+from fleetslo.reliability.exclusions import Exclusion, read_exclusions
 from fleetslo.reliability.objectives import Objective, read_objectives, resolve
+from fleetslo.reliability.versions import in_force
 from fleetslo.service import ServiceView
 from fleetslo.settings import Settings, load_settings
 from fleetslo.squad import SquadView
@@ -47,6 +50,7 @@ class Fleet:
         self.warehouse = warehouse
         self._services: dict[Period, pl.DataFrame] = {}
         self._days: dict[tuple[Period, tuple[str, ...]], pl.DataFrame] = {}
+        self._until: dict[Period, datetime] = {}
 
     def __repr__(self) -> str:
         """Return the address of the warehouse, as a notebook shows it."""
@@ -98,6 +102,11 @@ class Fleet:
         return objectives_in_force()
 
     @cached_property
+    def exclusions(self) -> list[Exclusion]:
+        """What is agreed not to count, from the same folders as the objectives."""
+        return read_exclusions(objective_files())
+
+    @cached_property
     def complete_until(self) -> datetime:
         """The newest instant that the fleet's data reaches.
 
@@ -125,19 +134,23 @@ class Fleet:
     def period(self, text: str, as_of: str | date | datetime = "") -> Period:
         """Return the period that a text names, checked against the data.
 
-        ``as_of`` empty means the newest whole day of data.
+        ``as_of`` empty means the newest whole day of data. A period that has begun by then and
+        ends later, such as the month that still runs, is counted up to ``until(period)``.
 
         Raises:
-            PeriodError: it cannot be read, or reaches past the newest data.
+            PeriodError: it cannot be read, or ``as_of`` or all of it lies past the newest data.
             NoData: nothing was recorded in it.
         """
-        period = Period.parse(text, as_of=as_of or self.last_day)
+        now = instant(as_of or self.last_day)
+        period = Period.parse(text, as_of=now)
         reach = self.complete_until + timedelta(hours=self.settings.late_data_hours)
-        if period.end > reach:
+        if min(now, period.end) > reach or (period.end > reach and period.start >= now):
             raise PeriodError(
                 f"{period} reaches past the data, which is complete to "
                 f"{self.complete_until:%Y-%m-%d %H:%M} UTC; end it on {self.last_day:%Y-%m-%d}"
             )
+        if as_of and period.start < now < period.end:
+            self._until[period] = now
         known = self.services(period)
         if not known["reported"].any():
             raise NoData(
@@ -146,6 +159,20 @@ class Fleet:
                 "loaded"
             )
         return period
+
+    def until(self, period: Period) -> datetime:
+        """Return the instant for which a period is judged: its end, or while it runs, now.
+
+        Now is the ``as_of`` with which the period was asked for, else the newest whole day of
+        data, or the newest minute in a period's first day.
+        """
+        reach = self.complete_until + timedelta(hours=self.settings.late_data_hours)
+        asked = self._until.get(period, period.end)
+        if asked <= reach:
+            return asked
+        minute = self.complete_until.replace(second=0, microsecond=0)
+        newest = self.last_day if self.last_day > period.start else minute
+        return newest if newest > period.start else period.end
 
     def services(self, period: Period) -> pl.DataFrame:
         """Return one row per service that the catalogue or the data knows in the period.
@@ -190,37 +217,53 @@ class Fleet:
         """
         return resolve(self.objectives, services.iter_rows(named=True))
 
+    def objectives_at(self, period: Period, services: Sequence[str] = ()) -> list[Objective]:
+        """Return the objectives in force at the end of a period, each written for one service.
+
+        Those that cannot be measured here are among them; a composite holds its members.
+        """
+        written = self.objectives_of(self._of(period, services))
+        return in_force(written, self.until(period))
+
+    def _of(self, period: Period, services: Sequence[str]) -> pl.DataFrame:
+        known = self.services(period)
+        return known.filter(pl.col("service").is_in(list(services))) if services else known
+
     def judgements(self, period: Period, services: Sequence[str] = ()) -> pl.DataFrame:
         """Return one row per service and objective, judged over its window ending with the period.
 
-        Columns: ``service, objective, label, kind, target, window_days``, the fields of
-        ``reliability.budgets.Judgement``, ``burn_1h``, ``burn_6h`` and ``alerts`` (the severities
-        and windows that fire at the end of the period).
+        The window of a calendar is the one that the period's end lies in; it may still run. What
+        cannot be measured here has no row, nor have a composite's members. Columns:
+
+        - ``service, objective, label, kind`` (availability, latency, events, composite),
+          ``method, unit`` (requests, events, slices, burn), ``window_days`` (its usual length),
+          ``within_s``
+        - ``window_start, window_end`` of the whole window, ``judged_from``: later than its start
+          where the objective changed in it; ``is_running``, ``is_estimated``: whether the budget
+          rests on expected traffic
+        - the fields of ``reliability.budgets.Judgement``, counts in the unit
+        - ``burn_1h, burn_6h, alerts`` (severity and window of what fires), ``page_firing``
+        - ``excluded_minutes``, ``sli_with_excluded, bad_with_excluded``: the same with excluded
+          minutes counted; null where nothing is excluded
         """
-        known = self.services(period)
-        if services:
-            known = known.filter(pl.col("service").is_in(list(services)))
-        names = set(known["service"])
-        objectives = [one for one in self.objectives_of(known) if one.service in names]
-        minutes = burn_minutes(objectives)
-        totals = {
-            window: self.slo_days(period.last(window), services)
-            for window in {objective.window.nominal for objective in objectives}
-        }
-        recent = self.query(
-            "slo/window_totals",
-            period=period.last(timedelta(minutes=max(minutes))),
-            services=services,
-            window_minutes=minutes,
-        )
-        return judged(
-            objectives,
-            totals,
-            recent,
-            coverage_minimum=self.settings.coverage_minimum,
-            at_risk_budget_left=self.settings.at_risk_budget_left,
-            least_bad=self.settings.alert_least_bad,
-        )
+        return judgements(self, self.until(period), self._of(period, services), services)
+
+    def earlier_judgements(self, period: Period, services: Sequence[str] = ()) -> pl.DataFrame:
+        """Return what was judged of the same windows by objectives that have changed in them.
+
+        A row per version that held before; the columns are those of ``judgements``, and
+        ``judged_until``: the instant of the change.
+        """
+        return earlier_judgements(self, self.until(period), self._of(period, services), services)
+
+    def spending(self, period: Period, services: Sequence[str] = ()) -> pl.DataFrame:
+        """Return what each objective counted over any stretch: a row per service and objective.
+
+        Columns: ``service, objective, label, unit, good_count, valid_count, uncertain_count,
+        bad_count`` (in the unit; uncertain ones are bad), ``sli``, ``coverage``.
+        """
+        part = Period(period.start, self.until(period))
+        return spending(self, part, self._of(period, services), services)
 
     def service(self, name: str, period: Period) -> ServiceView:
         """Return one service's data over a period, each part fetched when it is first used.
@@ -281,7 +324,12 @@ def objectives_in_force() -> list[Objective]:
     Raises:
         ObjectiveError: a document is wrong.
     """
-    return read_objectives(path for _, path in resources.listing("queries", "objectives/**/*.y*ml"))
+    return read_objectives(objective_files())
+
+
+def objective_files() -> Iterator[Path]:
+    """Yield the files of documents in force: the project's own over the packaged ones."""
+    yield from (path for _, path in resources.listing("queries", "objectives/**/*.y*ml"))
 
 
 def measures_of(objectives: Iterable[Objective]) -> list[Measure]:

@@ -29,7 +29,9 @@ def test_it_shows_where_its_data_lies(fleet: fs.Fleet, tiny: Path) -> None:
 def test_a_period_is_checked_against_the_data(fleet: fs.Fleet) -> None:
     assert fleet.period("7d") == fs.Period.ending(END, days=7)
     with pytest.raises(PeriodError, match="end it on 2026-11-01"):
-        fleet.period("2026-10-15/2026-11-15")
+        fleet.period("2026-12")  # it has not begun
+    with pytest.raises(PeriodError, match="end it on 2026-11-01"):
+        fleet.period("28d", "2026-11-15")  # a report as of then would lack two weeks
     with pytest.raises(NoData, match="no hour was recorded"):
         fleet.period("2019-01")
 

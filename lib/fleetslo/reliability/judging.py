@@ -1,14 +1,19 @@
 """Judging many objectives at once: counts of a whole fleet in, one verdict per objective out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
 
 import polars as pl
 
-from fleetslo.reliability.alerts import AlertWindow, firing
-from fleetslo.reliability.budgets import Judgement, burn_rate, judge
+from fleetslo.periods import Period
+from fleetslo.reliability.alerts import ABOVE, AlertWindow, firing
+from fleetslo.reliability.budgets import Judgement, Rules, burn_rate, judge
+from fleetslo.reliability.composites import added, composed_sli, judge_added
+from fleetslo.reliability.counts import Counted, Stretch, is_added, unit_of
+from fleetslo.reliability.lookback import Look, look_of
 from fleetslo.reliability.objectives import Objective
+from fleetslo.reliability.slices import Key
 
 _SHOWN_MINUTES = (60, 360)
 """Burn rates that a page shows, whatever the alert policy: the last hour and the last six."""
@@ -17,14 +22,23 @@ RANK = {"missed": 0, "at_risk": 1, "met": 2, "unjudged": 3}
 """From what needs attention most; a service is as good as its worst judged objective."""
 
 _MINUTE = timedelta(minutes=1)
-_TEXT = {"service", "objective", "label", "kind", "verdict", "reason"}
+
+Looks = Mapping[str, Mapping[int, Mapping[str, Look]]]
+"""By service, length in minutes and objective: what was counted over the last minutes."""
 
 
 def kind_of(objective: Objective) -> str:
-    """Return what an objective is about: ``availability``, ``latency`` or ``events``."""
+    """Return what it is about: ``availability``, ``latency``, ``events`` or ``composite``."""
+    if objective.members:
+        return "composite"
     if objective.selector.sli is not None:
         return "events"
     return "availability" if objective.selector.within_s is None else "latency"
+
+
+def label_of(objective: Objective) -> str:
+    """Return an objective's label as it begins a line."""
+    return objective.label[:1].upper() + objective.label[1:]
 
 
 def burn_minutes(objectives: Sequence[Objective]) -> list[int]:
@@ -32,7 +46,7 @@ def burn_minutes(objectives: Sequence[Objective]) -> list[int]:
     found = set(_SHOWN_MINUTES)
     for objective in objectives:
         for window in objective.alerts:
-            found |= {int(length / _MINUTE) for length in (window.long, window.short)}
+            found |= {window.long_minutes, window.short_minutes}
     return sorted(found)
 
 
@@ -41,111 +55,199 @@ def worst(verdicts: Sequence[str]) -> str | None:
     return min(verdicts, key=RANK.__getitem__, default=None)
 
 
-def _spoken(window: AlertWindow) -> str:
-    hours = int(window.long.total_seconds() // 3600)
-    return f"{window.severity} {hours} h" if hours < 24 else f"{window.severity} {hours // 24} d"
+@dataclass(frozen=True)
+class Asked:
+    """An objective to be judged.
+
+    Attributes:
+        objective: written out for one service; measured, or a composite of measured ones.
+        window: its whole window.
+        stretch: the part of it that is judged.
+        parts: the same for each of ``members_of``, whose exclusions may be others.
+    """
+
+    objective: Objective
+    window: Period
+    stretch: Stretch
+    parts: tuple[Stretch, ...]
+
+    @property
+    def counted(self) -> tuple[tuple[Objective, Stretch], ...]:
+        """Return what is counted for it, each with its stretch: itself, or what adds up."""
+        return tuple(zip(counted_of(self.objective), self.parts, strict=True))
+
+    def whole(self) -> "Asked":
+        """Return the same with nothing excluded."""
+        parts = tuple(replace(part, excluded=()) for part in self.parts)
+        return replace(self, stretch=replace(self.stretch, excluded=()), parts=parts)
+
+    @property
+    def is_excluded(self) -> bool:
+        """Return whether anything of it so far is excluded."""
+        return any(part.excluded_minutes for part in (self.stretch, *self.parts))
+
+
+def counted_of(objective: Objective) -> tuple[Objective, ...]:
+    """Return what is counted for an objective: the members of one that adds up, else itself."""
+    return objective.members if is_added(objective) else (objective,)
 
 
 def judged(
-    objectives: Sequence[Objective],
-    totals: Mapping[timedelta, pl.DataFrame],
-    recent: pl.DataFrame,
+    asked: Sequence[Asked],
+    counts: Mapping[Key, Counted],
+    looks: Looks,
+    rules: Rules,
     *,
-    coverage_minimum: float = 0.9,
-    at_risk_budget_left: float = 0.25,
+    with_excluded: Mapping[Key, Counted] | None = None,
     least_bad: int = 5,
 ) -> pl.DataFrame:
     """Return one row per objective: its counts, budget, burn and verdict.
 
     Args:
-        objectives: each written out for one service.
-        totals: for each length of window, rows of ``service, objective, definition, good_count,
-            valid_count, uncertain_count, covered_minutes``; several rows of an objective add up.
-            Rows counted under another definition than the objective's are left out.
-        recent: rows of ``service, objective, window_minutes, good_count, uncertain_count,
-            valid_count`` over the last minutes of the period.
-        coverage_minimum: share of covered minutes under which nothing is judged.
-        at_risk_budget_left: share of budget left at which Met becomes At risk.
-        least_bad: bad requests a window needs before an alert fires.
+        asked: the objectives; no two of one name for one service.
+        counts: of each of ``Asked.counted``.
+        looks: what the last minutes hold, for every length of ``burn_minutes``.
+        rules: what a verdict depends on beside the counts; ``page_firing`` is found here.
+        with_excluded: the counts with excluded minutes, of the objectives that have some.
+        least_bad: bad requests that a window needs before an alert fires.
 
-    Columns: ``service, objective, label, kind, window_days, within_s``, the fields of
-    ``Judgement``, ``burn_1h`` and ``burn_6h`` (null without traffic), ``alerts`` (text such as
-    "page 1 h", empty when nothing fires) and ``page_firing``.
+    The columns are those of ``Fleet.judgements``.
     """
-    counts = {window: _by_objective(frame) for window, frame in totals.items()}
-    windows = {
-        (row["service"], row["objective"], row["window_minutes"]): (
-            row["good_count"],
-            row["uncertain_count"],
-            row["valid_count"],
-        )
-        for row in recent.iter_rows(named=True)
-    }
-    looked_back = burn_minutes(objectives)
     rows = []
-    for objective in objectives:
-        key = (objective.service, objective.name)
-        good, valid, uncertain, minutes = counts[objective.window.nominal].get(
-            (*key, objective.selector.definition), (0, 0, 0, 0)
-        )
-        last = {m: windows.get((*key, m), (0, 0, 0)) for m in looked_back}
-        # Nobody is woken for requests that may have been good.
-        certain = {m: (valid - good - maybe, valid) for m, (good, maybe, valid) in last.items()}
-        alerts = firing(
-            certain,
-            objective.target,
-            objective.alerts,
-            least_bad=least_bad,
-        )
+    for one in asked:
+        objective = one.objective
+        mine = [counts[part.service, part.name] for part, _ in one.counted]
+        last = {
+            minutes: look_of(objective, of)
+            for minutes, of in looks.get(objective.service, {}).items()
+        }
+        alerts = _firing(objective, last, least_bad)
         page_firing = any(alert.severity == "page" for alert in alerts)
-        judgement = judge(
-            good,
-            valid,
-            uncertain,
-            target=objective.target,
-            window=objective.window.nominal,
-            coverage=min(1.0, minutes / (objective.window.nominal / timedelta(minutes=1))),
-            page_firing=page_firing,
-            coverage_minimum=coverage_minimum,
-            at_risk_budget_left=at_risk_budget_left,
-        )
+        judgement = _judgement(one, mine, replace(rules, page_firing=page_firing))
         rows.append(
             {
                 "service": objective.service,
                 "objective": objective.name,
-                "label": objective.label[:1].upper() + objective.label[1:],
+                "label": label_of(objective),
                 "kind": kind_of(objective),
+                "method": objective.method,
+                "unit": unit_of(objective),
                 "window_days": objective.window.nominal / timedelta(days=1),
+                "window_start": one.window.start,
+                "window_end": one.window.end,
+                "judged_from": one.stretch.start,
+                "is_running": one.stretch.is_running,
+                "is_estimated": any(count.is_estimated for count in mine),
                 "within_s": objective.selector.within_s,
                 **asdict(judgement),
-                "burn_1h": burn_rate(last[60][0], last[60][2], objective.target),
-                "burn_6h": burn_rate(last[360][0], last[360][2], objective.target),
+                "burn_1h": _burn(objective, last.get(60)),
+                "burn_6h": _burn(objective, last.get(360)),
                 "alerts": ", ".join(_spoken(alert) for alert in alerts),
                 "page_firing": page_firing,
+                **_excluded(one, with_excluded or {}),
             }
         )
-    return pl.DataFrame(rows, schema=_schema())
+    return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def _by_objective(frame: pl.DataFrame) -> dict[tuple[str, str, str], tuple[int, int, int, int]]:
-    summed = frame.group_by("service", "objective", "definition").agg(
-        pl.col("good_count", "valid_count", "uncertain_count", "covered_minutes").sum()
+def _judgement(one: Asked, counts: Sequence[Counted], rules: Rules) -> Judgement:
+    """Return the verdict on an objective; a window that is wholly excluded is judged as empty."""
+    window = max(one.stretch.whole_minutes * _MINUTE, _MINUTE)
+    if is_added(one.objective):
+        return judge_added(one.objective, counts, window=window, rules=rules)
+    (count,) = counts
+    return judge(
+        count.good,
+        count.valid,
+        count.uncertain,
+        target=one.objective.target,
+        window=window,
+        coverage=count.coverage,
+        whole_count=count.whole,
+        unit=unit_of(one.objective),
+        page_firing=rules.page_firing,
+        coverage_minimum=rules.coverage_minimum,
+        at_risk_budget_left=rules.at_risk_budget_left,
     )
-    return {(row[0], row[1], row[2]): (row[3], row[4], row[5], row[6]) for row in summed.rows()}
 
 
-def _schema() -> dict[str, pl.DataType]:
-    names = ["service", "objective", "label", "kind", "window_days", "within_s"]
-    names += [field.name for field in fields(Judgement)]
-    names += ["burn_1h", "burn_6h", "alerts", "page_firing"]
-    types: dict[str, pl.DataType] = {}
-    for name in names:
-        if name in _TEXT or name == "alerts":
-            types[name] = pl.String()
-        elif name == "page_firing":
-            types[name] = pl.Boolean()
-        elif name in {"good_count", "valid_count", "uncertain_count", "bad_count", "bad_low"}:
-            types[name] = pl.Int64()
-        else:
-            types[name] = pl.Float64()
-    return types
+def _firing(
+    objective: Objective, last: Mapping[int, Look], least_bad: int
+) -> tuple[AlertWindow, ...]:
+    """Return the alerts that fire; the least count is of requests, whatever the unit."""
+    if not last:
+        return ()
+    totals = {minutes: seen.burned for minutes, seen in last.items()}
+    return tuple(
+        alert
+        for alert in firing(totals, objective.target, objective.alerts, least_bad=0)
+        if last[alert.long_minutes].bad_events >= least_bad
+        or alert.op not in ABOVE
+        or not last[alert.long_minutes].covered_minutes
+    )
+
+
+def _burn(objective: Objective, seen: Look | None) -> float | None:
+    if seen is None or not seen.counted.valid:
+        return None
+    if is_added(objective):
+        return float(seen.counted.bad)
+    return burn_rate(seen.counted.good, seen.counted.valid, objective.target)
+
+
+def _spoken(window: AlertWindow) -> str:
+    hours = int(window.long.total_seconds() // 3600)
+    return f"{window.severity} {hours} h" if hours < 24 else f"{window.severity} {hours // 24} d"
+
+
+def _excluded(one: Asked, with_excluded: Mapping[Key, Counted]) -> dict[str, float | int | None]:
+    """Return how much is excluded, and the numbers with it; null where nothing is."""
+    if not one.is_excluded:
+        return {"excluded_minutes": 0, "sli_with_excluded": None, "bad_with_excluded": None}
+    counts = [with_excluded[part.service, part.name] for part, _ in one.counted]
+    return {
+        "excluded_minutes": max(part.excluded_minutes for part in one.parts),
+        "sli_with_excluded": sli_of(one.objective, counts),
+        "bad_with_excluded": float(combined(one.objective, counts).bad),
+    }
+
+
+def combined(objective: Objective, counts: Sequence[Counted]) -> Counted:
+    """Return the counts of an objective in its own unit, from those of ``counted_of``."""
+    return added(objective, counts) if is_added(objective) else counts[0]
+
+
+def sli_of(objective: Objective, counts: Sequence[Counted]) -> float | None:
+    """Return an objective's SLI from the counts of ``counted_of``; None where it has none."""
+    if is_added(objective):
+        return composed_sli(objective, counts)
+    return float(counts[0].good / counts[0].valid) if counts[0].valid else None
+
+
+_INSTANT = pl.Datetime("us", "UTC")
+SCHEMA: dict[str, pl.DataType] = {
+    "service": pl.String(),
+    "objective": pl.String(),
+    "label": pl.String(),
+    "kind": pl.String(),
+    "method": pl.String(),
+    "unit": pl.String(),
+    "window_days": pl.Float64(),
+    "window_start": _INSTANT,
+    "window_end": _INSTANT,
+    "judged_from": _INSTANT,
+    "is_running": pl.Boolean(),
+    "is_estimated": pl.Boolean(),
+    "within_s": pl.Float64(),
+    **{
+        field.name: pl.String() if field.name in ("verdict", "reason") else pl.Float64()
+        for field in fields(Judgement)
+    },
+    "burn_1h": pl.Float64(),
+    "burn_6h": pl.Float64(),
+    "alerts": pl.String(),
+    "page_firing": pl.Boolean(),
+    "excluded_minutes": pl.Int64(),
+    "sli_with_excluded": pl.Float64(),
+    "bad_with_excluded": pl.Float64(),
+}

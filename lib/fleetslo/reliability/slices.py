@@ -99,12 +99,32 @@ def judged_slices(
         rows: of ``cut``; those of another definition than the objective's, or outside the grid,
             are left out.
         grid: of ``finished_slices``.
-        objectives: measured ones of the methods Timeslices or RatioTimeslices.
+        objectives: measured ones of the methods Timeslices or RatioTimeslices, and composites of
+            Timeslices: a slice of theirs is bad if any member's is, and good if all members' with
+            data are. It has no data where none of them has any.
 
     Columns: ``service, objective, slice``; ``valid`` (1 with data, else 0), ``good`` and
     ``uncertain`` (0 or 1 for Timeslices, shares for RatioTimeslices), ``covered_minutes`` that
-    count (0 in a slice without data), and the counts themselves.
+    count (0 in a slice without data; the least of the members'), and the counts of measured ones.
     """
+    composites = [one for one in objectives if one.members]
+    parts = [part for one in composites for part in one.members]
+    alone = {(one.service, one.name): one for one in objectives if not one.members}
+    measured = alone | {(part.service, part.name): part for part in parts}
+    slices = _measured_slices(rows, grid, list(measured.values()))
+    if not composites:
+        return slices
+    names = pl.DataFrame(
+        list(alone), schema={"service": pl.String, "objective": pl.String}, orient="row"
+    )
+    own = slices.join(names, on=_KEY, how="semi")
+    return pl.concat([own, _any_bad(slices, composites)], how="diagonal")
+
+
+def _measured_slices(
+    rows: pl.DataFrame, grid: pl.DataFrame, objectives: Sequence[Objective]
+) -> pl.DataFrame:
+    """Return the slices of measured objectives; see ``judged_slices``."""
     wanted = pl.DataFrame(
         [_wanted(one) for one in objectives],
         schema={
@@ -163,14 +183,8 @@ def _wanted(objective: Objective) -> tuple[Any, ...]:
     )
 
 
-def any_bad(slices: pl.DataFrame, composites: Iterable[Objective]) -> pl.DataFrame:
-    """Return the slices of composites: bad if any member's is, good if all with data are.
-
-    ``slices`` are those of the members, from ``judged_slices``, cut alike. A member without data
-    in a slice is judged by the others; the slice has no data where none has any. Columns:
-    ``service, objective, slice, valid, good, uncertain`` and ``covered_minutes`` (the least of
-    the members').
-    """
+def _any_bad(slices: pl.DataFrame, composites: Iterable[Objective]) -> pl.DataFrame:
+    """Return the slices of composites from those of their members, cut alike."""
     of = pl.DataFrame(
         [(one.service, part.name, one.name) for one in composites for part in one.members],
         schema={"service": pl.String, "objective": pl.String, "composite": pl.String},
@@ -201,7 +215,7 @@ def slice_counts(
     """Return what slices add up to, for each objective.
 
     Args:
-        slices: of ``judged_slices``, or of ``any_bad`` for composites.
+        slices: of ``judged_slices``.
         objectives: those that are wanted.
         minutes: to be covered in the finished slices.
         whole: how many slices the whole window has.
