@@ -84,10 +84,10 @@ def replay(
     Columns: ``service`` and ``objective`` where the input has them; ``severity, policy``;
     ``long_minutes, short_minutes, factor`` of the condition that fired first; ``fired_at`` and
     ``cleared_at`` (null while firing), each the end of a minute; ``bad_count``, the certainly bad
-    requests between them; ``budget_spent_at``, the share of the whole window's budget that was gone
-    in the long window when it fired, and ``budget_spent``, that and what went until it cleared. The
-    budget is (1 − target) × the mean requests of a covered minute × the minutes of the objective's
-    window; shares of it are null where nothing was requested.
+    requests between them; ``budget_spent_at``, the share of the budget that was gone when it fired
+    (in the long window, and in ``after``), and ``budget_spent``, that and what went until it
+    cleared. The budget is the whole window's: (1 − target) × the mean requests of a covered minute
+    × the window's minutes. Shares of it are null where nothing was requested.
 
     Raises:
         ParameterError: minutes that cannot be, conditions that cannot be, or an objective that has
@@ -150,7 +150,8 @@ def _alerts(
         for first, last in _stretches(np.logical_or.reduce(held)):
             place = next(i for i, flags in enumerate(held) if flags[first])
             window = members[place]
-            before = minutes.bad_in(max(0, first + 1 - window.long_minutes), first + 1)
+            back = window.long_minutes + _wait(window)
+            before = minutes.bad_in(max(0, first + 1 - back), first + 1)
             after = minutes.bad_in(first + 1, min(last + 1, minutes.count))
             yield (
                 severity,
@@ -178,7 +179,12 @@ def _fires(minutes: Minutes, window: AlertWindow, target: float, least_bad: int)
         holds &= _compared(window.op, minutes.bad_over(short), minutes.valid_over(short), limit)
     if window.without_data:
         holds |= minutes.covered_over(window.long_minutes) == 0
-    return _lasting(holds, -(-window.after // _MINUTE))
+    return _lasting(holds, _wait(window))
+
+
+def _wait(window: AlertWindow) -> int:
+    """Return for how many minutes it must have held when it fires; part of one is one more."""
+    return -(-window.after // _MINUTE)
 
 
 def _compared(op: Op, bad: "Whole", valid: "Whole", limit: Fraction) -> "Flags":

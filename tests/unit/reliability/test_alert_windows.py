@@ -1,4 +1,4 @@
-"""Alert windows and what fires, against the SRE Workbook (chapter 5), pyrra's table and SLO.md."""
+"""Alert windows and what fires: the SRE Workbook (chapter 5), sloth, pyrra, slo-generator, SLO.md."""
 
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fleetslo.errors import ParameterError
 from fleetslo.reliability.alerts import (
+    AlertRule,
     AlertWindow,
     alert_windows,
     firing,
@@ -71,6 +72,130 @@ def test_proportional_windows_scale_and_factors_stay(days, lengths):
         assert window.budget_share == pytest.approx(
             window.factor * window.long_minutes / (days * 1440)
         )
+
+
+def test_windows_that_pyrra_rounds_to_the_nearest_minute_are_rounded_up():
+    # pyrra-dev/pyrra, slo/rules.go, Windows: 60 min × days / 28 .Round(time.Minute), halves away
+    # from zero; for 7 days 1.25 and 7.5 become 1 and 8 minutes, for 30 days 64.3 and 5.4 become 64
+    # and 5, and the short window of a day, 0.18, becomes none at all. Rounded up it is one minute,
+    # and a window never misses what pyrra's would see.
+    lengths = [(w.long_minutes, w.short_minutes) for w in alert_windows(DAYS[30], "proportional")]
+    assert lengths == [(65, 6), (386, 33), (1543, 129), (6172, 386)]
+    day = alert_windows(timedelta(days=1), "proportional")
+    assert [(w.long_minutes, w.short_minutes) for w in day] == [(3, 1), (13, 2), (52, 5), (206, 13)]
+
+
+@pytest.mark.parametrize(
+    ("days", "shares", "factors"),
+    [
+        # slok/sloth, internal/alert/alert_test.go: 30 and 28 days, and a catalogue for 7 days.
+        (30, [0.02, 0.05, 0.10, 0.10], [14.4, 6, 3, 1]),
+        (28, [0.02, 0.05, 0.10, 0.10], [13.44, 5.6000000000000005, 2.8000000000000003, 14 / 15]),
+        (7, [0.08, 0.125, 0.20, 0.42], [13.44, 3.5, 1.4000000000000001, 0.98]),
+    ],
+)
+def test_a_policy_by_shares_of_the_budget_has_sloths_factors(days, shares, factors):
+    lengths = [(60, 5), (360, 30), (1440, 120), (4320, 360)]
+    rules = [
+        AlertRule(
+            severity,
+            timedelta(minutes=long),
+            timedelta(minutes=short),
+            budget_share=share,
+        )
+        for severity, share, (long, short) in zip(
+            ["page", "page", "ticket", "ticket"], shares, lengths, strict=True
+        )
+    ]
+    windows = alert_windows(timedelta(days=days), rules)
+    assert [w.factor for w in windows] == pytest.approx(factors, rel=1e-15)
+    assert [w.budget_share for w in windows] == shares
+    assert [(w.long_minutes, w.short_minutes) for w in windows] == lengths
+
+
+def test_any_length_of_window_has_a_workbook_policy():
+    # sloth's test refuses 42 days, for want of a catalogue; the formula has none: 0.02 × 1,008 h.
+    windows = alert_windows(timedelta(days=42))
+    assert [w.factor for w in windows] == pytest.approx([20.16, 8.4, 4.2, 1.4])
+
+
+def test_slo_generators_policy_is_one_of_single_windows():
+    # google/slo-generator, samples/error_budget_policy.yaml: seconds and burn rates.
+    steps = [
+        (3600, 9, "page"),
+        (43_200, 3, "page"),
+        (604_800, 1.5, "ticket"),
+        (2_419_200, 1, "ticket"),
+    ]
+    rules = [AlertRule(s, timedelta(seconds=length), factor=burn) for length, burn, s in steps]
+    windows = alert_windows(DAYS[28], rules)
+    assert all(w.long == w.short for w in windows)
+    # Factor × window ÷ 28 days: 9 / 672, 3 × 12 / 672, 1.5 × 7 / 28, 1.
+    assert [w.budget_share for w in windows] == pytest.approx([9 / 672, 36 / 672, 0.375, 1.0])
+    # slo_generator/report.py rounds the burn rate to a tenth first: 9.04 is 9.0 and does not
+    # alert. We round nothing: 904 of 100,000 at 99.9 % burn faster than 9.
+    totals = {w.long_minutes: (0, 10**6) for w in windows} | {60: (904, 100_000)}
+    assert firing(totals, 0.999, windows) == windows[:1]
+
+
+def test_a_condition_made_for_another_window_keeps_its_factor():
+    # 14.4 for an hour is 2 % of 30 days, and 14.4 / 672 of 28.
+    (moved, *_) = alert_windows(DAYS[28], alert_windows(DAYS[30]))
+    assert moved.factor == 14.4
+    assert moved.budget_share == pytest.approx(14.4 / 672)
+    # 14/15 for three days is 10 % of 28 days, to the last digit.
+    assert alert_windows(DAYS[28], alert_windows(DAYS[28])) == alert_windows(DAYS[28])
+
+
+def test_the_workbook_policy_looks_back_no_further_than_the_objective():
+    # A budget of a day: 0.02 × 24 h / 1 h, 0.05 × 24 / 6, 0.1 × 24 / 24; not three days.
+    windows = alert_windows(timedelta(days=1))
+    assert [(w.long_minutes, w.factor) for w in windows] == [(60, 0.48), (360, 0.2), (1440, 0.1)]
+
+
+def test_conditions_are_named_by_their_policy():
+    assert {w.name for w in alert_windows(DAYS[28])} == {"workbook"}
+    assert {w.name for w in alert_windows(DAYS[28], "proportional")} == {"proportional"}
+    (mine,) = alert_windows(DAYS[28], [AlertRule("page", timedelta(hours=1), factor=9)])
+    assert mine.name == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ({"short": timedelta(hours=2)}, "the short window, 2:00:00, is longer than the long one"),
+        (
+            {"long": timedelta(days=29)},
+            r"29 days, 0:00:00, is longer than the objective's, 28 days",
+        ),
+        ({"short": timedelta(seconds=30)}, "a short window of 0:00:30 is not a number of whole"),
+        ({"short": timedelta(seconds=90)}, "a short window of 0:01:30 is not a number of whole"),
+        ({"factor": 0}, "a factor of 0 is not a burn rate above 0"),
+        ({"factor": -1.0}, "a factor of -1.0"),
+        ({"factor": float("nan")}, "a factor of nan"),
+        ({"factor": float("inf")}, "a factor of inf"),
+        ({"factor": None, "budget_share": 0.0}, "a budget share of 0.0 is not above 0"),
+        (
+            {"factor": None, "budget_share": 1.5},
+            "a budget share of 1.5 is not above 0 and at most 1",
+        ),
+        ({"factor": None}, "give either budget_share or factor"),
+        ({"budget_share": 0.02}, "give either budget_share or factor"),
+        ({"after": -timedelta(minutes=1)}, "cannot hold for"),
+    ],
+)
+def test_conditions_that_cannot_be_are_refused(rule, says):
+    sound = {"severity": "page", "long": timedelta(hours=1), "factor": 14.4}
+    with pytest.raises(ParameterError, match=f"condition 2: .*{says}"):
+        alert_windows(DAYS[28], [AlertRule(**sound), AlertRule(**{**sound, **rule})])
+
+
+def test_every_fault_of_a_policy_is_named_at_once():
+    bad = AlertRule("page", timedelta(minutes=5), timedelta(hours=1), factor=-1)
+    with pytest.raises(ParameterError, match=r"condition 1: the short .*; condition 1: a factor"):
+        alert_windows(DAYS[28], [bad])
+    with pytest.raises(ParameterError, match="at least one condition"):
+        alert_windows(DAYS[28], [])
 
 
 def test_unknown_policies_and_windows_are_refused():
@@ -152,6 +277,42 @@ def test_totals_that_are_missing_or_cannot_be_are_refused():
         fired(totals(0, 10), target=1)
 
 
+def one_condition(**changed):
+    hour = timedelta(hours=1)
+    return (AlertWindow("page", 0.1, hour, hour, 2.0, **changed),)
+
+
+@pytest.mark.parametrize(
+    ("op", "bad", "fires"),
+    [
+        # 99 %: 2 × 0.01 × 1,000 = 20 bad requests burn at exactly 2.
+        ("gt", 20, False),
+        ("gt", 21, True),
+        ("gte", 19, False),
+        ("gte", 20, True),
+        ("lt", 20, False),
+        ("lt", 19, True),
+        ("lte", 21, False),
+        ("lte", 20, True),
+        ("lte", 0, True),  # the floor is for burns above a factor
+    ],
+)
+def test_a_burn_is_compared_as_the_condition_says(op, bad, fires):
+    assert bool(firing({60: (bad, 1000)}, 0.99, one_condition(op=op))) is fires
+
+
+def test_no_data_fires_only_what_asks_for_it():
+    for op in ("gt", "gte", "lt", "lte"):
+        assert firing({60: None}, 0.99, one_condition(op=op)) == ()
+        silent = one_condition(op=op, without_data=True)
+        assert firing({60: None}, 0.99, silent) == silent
+        # Covered minutes without requests are data, and burn neither fast nor slowly.
+        assert firing({60: (0, 0)}, 0.99, silent, least_bad=0) == ()
+    # A short window without data, in a long one with some, is a burn that has ended.
+    windows = alert_windows(DAYS[30])[:1]
+    assert firing({60: (900, 1000), 5: None}, 0.999, windows) == ()
+
+
 @given(
     st.lists(st.integers(0, 50), min_size=7, max_size=7),
     st.floats(0, 0.9999),
@@ -186,6 +347,21 @@ def test_an_outage_that_burns_at_exactly_the_factor_cannot_fire_it():
     exact = AlertWindow("page", 0.1, timedelta(hours=1), timedelta(minutes=5), 10.0)
     assert 1 / (1 - 0.9) > 10  # what floats make of 1 / 0.1
     assert unreachable([exact], 0.9) == (exact,)
+
+
+def test_conditions_on_a_low_burn_are_neither_unreachable_nor_needless():
+    hour = timedelta(hours=1)
+    low = [
+        AlertWindow("ticket", 0.1, hour, hour, f, op=op) for f in (0.5, 20) for op in ("lt", "lte")
+    ]
+    assert unreachable(low, 0.9) == ()
+    assert needless(low) == ()
+    # A total outage at 90 % burns at exactly 10: not over it, and yet at least that.
+    assert unreachable([AlertWindow("page", 0.1, hour, hour, 10.0, op="gte")], 0.9) == ()
+    over = AlertWindow("page", 0.1, hour, hour, 10.1, op="gte")
+    assert unreachable([over], 0.9) == (over,)
+    under = AlertWindow("page", 0.1, hour, hour, 0.9, op="gte")
+    assert needless([under]) == (under,)
 
 
 def test_factors_under_one_are_needless():
