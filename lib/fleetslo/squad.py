@@ -137,14 +137,17 @@ class SquadView:
     def causes(self) -> pl.DataFrame:
         """What spent each objective's budget: a row per service, objective and cause.
 
-        ``spent`` is the share of the objective's budget, ``share`` that of its bad ones; the rows
-        of one objective add up to all that was bad. The greatest share of a budget comes first.
+        ``spent`` is the share of the objective's budget, null where that cannot be judged;
+        ``share`` is that of its bad ones. The rows of one objective add up to all that was bad. The
+        greatest share of a budget comes first.
         """
         frames = [pl.DataFrame(schema=_NO_CAUSES)]
         for row in self.judgements.iter_rows(named=True):
             if not row["bad_count"] or row["kind"] == "composite":
                 continue
             explained = self.views[row["service"]].explanation(row["objective"])
+            if row["verdict"] == "unjudged":
+                explained = explained.with_columns(spent=None)
             about = (pl.lit(row[key]).alias(key) for key in ("service", "objective", "label"))
             frames.append(
                 explained.with_columns(*about).select(
@@ -155,17 +158,18 @@ class SquadView:
 
     @cached_property
     def days(self) -> pl.DataFrame:
-        """What each objective spent of its budget on each day of the period.
+        """What each judged objective spent of its budget on each day of the period.
 
         ``spent`` and ``bad_count`` are null on a day without telemetry. Excluded minutes are in
-        none of them.
+        none of them, composites have no requests of their own and are left out.
         """
         from fleetslo.reliability.history import spent_by_hour
 
         frames = [pl.DataFrame(schema=_NO_DAYS)]
         for row in self.judgements.iter_rows(named=True):
             objective = self.objectives.get((row["service"], row["objective"]))
-            if objective is None or not row["budget_count"] or objective.members:
+            judged = row["verdict"] != "unjudged" and row["budget_count"]
+            if objective is None or objective.members or not judged:
                 continue
             view, window = (
                 self.views[row["service"]],
@@ -191,23 +195,37 @@ class SquadView:
         return pl.concat(frames)
 
     @cached_property
+    def worst_incidents(self) -> dict[Key, tuple[str, float]]:
+        """The incident that took most of each objective's budget, and the share that it took."""
+        found: dict[Key, tuple[str, float]] = {}
+        mine = self.causes.filter((pl.col("kind") == "incident") & (pl.col("spent") > 0))
+        for row in mine.iter_rows(named=True):  # the greatest first
+            incident = row["cause"].partition(" (")[0]  # without the rollout that caused it
+            found.setdefault((row["service"], row["objective"]), (incident, row["spent"]))
+        return found
+
+    @cached_property
     def policies(self) -> dict[Key, PolicyState]:
         """What the error-budget policy asks for, of each objective."""
-        worst = {
-            (service, objective): spent
-            for service, objective, spent in self.causes.filter(pl.col("kind") == "incident")
-            .group_by("service", "objective")
-            .agg(pl.col("spent").max())
-            .iter_rows()
-        }
-        return {
-            (row["service"], row["objective"]): policy_state(
+        states = {}
+        for row in self.judgements.iter_rows(named=True):
+            key = (row["service"], row["objective"])
+            _, spent = self.worst_incidents.get(key, (None, None))
+            states[key] = policy_state(
                 row["budget_left"],
                 row["verdict"],
-                largest_incident_spent=worst.get((row["service"], row["objective"])),
+                largest_incident_spent=spent,
                 slow_down_at=self.fleet.settings.at_risk_budget_left,
             )
-            for row in self.judgements.iter_rows(named=True)
+        return states
+
+    @property
+    def postmortems(self) -> dict[Key, str]:
+        """The incident that needs a postmortem, by the objective of which it took too much."""
+        return {
+            key: incident
+            for key, (incident, _) in self.worst_incidents.items()
+            if self.policies[key].postmortem
         }
 
     @cached_property

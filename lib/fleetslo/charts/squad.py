@@ -115,7 +115,7 @@ def _tightest(row: Row, causes: pl.DataFrame) -> str:
         )
     if row["verdict"] == "at_risk":
         return f"{service} has only **{left}** of its {label} budget left{_culprit(row, causes)}"
-    return f"the least budget left is `{row['service']}` {label}'s, **{left}**"
+    return f"the least budget left is **{left}**, of {service} {label}"
 
 
 def _culprit(row: Row, causes: pl.DataFrame) -> str:
@@ -129,7 +129,7 @@ def _culprit(row: Row, causes: pl.DataFrame) -> str:
     if mine.is_empty():
         return ""
     top = mine.row(0, named=True)
-    return f": {spoken(top)} spent **{words.share(top['spent'])}** of it"
+    return f": {spoken(top)} spent **{words.share(top['spent'])}** of the budget"
 
 
 _SPOKEN = {
@@ -152,9 +152,13 @@ def tiles(
     contributions: pl.DataFrame,
     week_contributions: pl.DataFrame,
     policies: Mapping[Key, PolicyState],
+    postmortems: Mapping[Key, str],
     incidents: pl.DataFrame,
 ) -> Tiles:
-    """Return the squad's four numbers: objectives met, combined SLI, tightest budget, policy."""
+    """Return the squad's four numbers: objectives met, combined SLI, tightest budget, policy.
+
+    All but the incidents (``oncall/incidents``) are what ``SquadView`` calls by the same names.
+    """
     rows = ordered(judgements)
     return Tiles(
         [
@@ -165,7 +169,7 @@ def tiles(
                 combine(week_contributions, "availability"),
             ),
             _budget_tile([row for row in rows if row["verdict"] != "unjudged"]),
-            _policy_tile(policies, incidents),
+            _policy_tile(policies, len(set(postmortems.values())), incidents.height),
         ]
     )
 
@@ -240,15 +244,14 @@ def _budget_tile(judged: Sequence[Row]) -> Tile:
     return Tile(label, words.share(row["budget_left"]), detail, row["verdict"], made)
 
 
-def _policy_tile(policies: Mapping[Key, PolicyState], incidents: pl.DataFrame) -> Tile:
+def _policy_tile(policies: Mapping[Key, PolicyState], due: int, incidents: int) -> Tile:
     label = "Error-budget policy"
     asked = hardest({key: one.state for key, one in policies.items()})
     frozen = sorted({key[0] for key, one in policies.items() if one.state == asked})
-    due = sum(one.postmortem for one in policies.values())
     parts = []
     if asked in ("freeze", "slow_down"):
         parts.append(words.listed([f"`{name}`" for name in frozen], most=2))
-    parts.append(words.plural(incidents.height, "incident"))
+    parts.append(words.plural(incidents, "incident"))
     if due:
         parts.append(f"{words.plural(due, 'postmortem')} due")
     made = Made(

@@ -30,6 +30,7 @@ def hardest(states: Mapping[Key, str | None]) -> str:
 def policy_table(
     judgements: pl.DataFrame,
     policies: Mapping[Key, PolicyState],
+    postmortems: Mapping[Key, str],
     objectives: Mapping[Key, Objective],
     period: Period,
 ) -> Table:
@@ -38,6 +39,7 @@ def policy_table(
     Args:
         judgements: ``Fleet.judgements`` of the squad's services.
         policies: ``SquadView.policies``.
+        postmortems: ``SquadView.postmortems``.
         objectives: ``SquadView.objectives``.
         period: ages of reviews are counted to its end.
     """
@@ -56,7 +58,7 @@ def policy_table(
                 "owner": owner,
                 "reviewed": objective.reviewed if objective else None,
                 "review": review(objective.reviewed if objective else None, period),
-                "postmortem": "Due" if policy.postmortem else None,
+                "postmortem": postmortems.get(key),
             }
         )
     rows.sort(key=lambda row: list(STATES).index(row["state"]) if row["state"] else len(STATES))
@@ -66,7 +68,7 @@ def policy_table(
         Col("label", "Objective"),
         Col("state", "The policy asks", "badge", words=STATES),
         Col("reason", "Why", priority=3),
-        Col("postmortem", "Postmortem", priority=2),
+        Col("postmortem", "Postmortem due", priority=2),
         Col("owner", "Whose objective", priority=3),
         Col("review", "Last reviewed", priority=2),
     ]

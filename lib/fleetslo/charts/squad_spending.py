@@ -85,7 +85,7 @@ def spent_by_day(
         title=_day_title(days),
         says=f"Share of each objective's budget that went on each day; darkest from "
         f"{words.share(_FULL)} on, white is nothing, a gap no telemetry. Deployments are ticks, "
-        f"incidents bands.{cut}",
+        f"incidents bands. Objectives that cannot be judged are left out.{cut}",
         figure=fig,
         numbers=days.filter(pl.col("bad_count") > 0)
         .sort("spent", descending=True)
@@ -118,7 +118,7 @@ def _number(value: float | None) -> float:
 def _day_title(days: pl.DataFrame) -> str:
     spending = days.filter(pl.col("spent") > 0).sort("spent", descending=True)
     if days.is_empty():
-        return "No objective of the squad has a budget to spend"
+        return "No objective of the squad can be judged"
     if spending.is_empty():
         return "No day spent anything of a budget"
     top = spending.row(0, named=True)

@@ -140,7 +140,7 @@ class TestHead:
         told = sentence(MISSED, RISKY, by=by.filter(pl.col("kind") == "incident"))
         assert told == (
             "**Payments** met **1 of 2** objectives; `checkout` overspent its availability budget "
-            f"by **58{THIN}%**: incident `INC-7` spent **58{THIN}%** of it."
+            f"by **58{THIN}%**: incident `INC-7` spent **58{THIN}%** of the budget."
         )
 
     def test_the_background_can_be_the_culprit_and_what_is_unattributed_cannot(self) -> None:
@@ -151,8 +151,8 @@ class TestHead:
     def test_all_met_names_the_least_budget(self) -> None:
         told = sentence(MET, judgement(999_900, 1_000_000, "gateway"))
         assert told == (
-            "**Payments** met **both** objectives; the least budget left is `checkout` "
-            f"availability's, **40{THIN}%**."
+            f"**Payments** met **both** objectives; the least budget left is **40{THIN}%**, of "
+            "`checkout` availability."
         )
 
     def test_at_risk_says_only(self) -> None:
@@ -199,7 +199,7 @@ class TestTiles:
         }
         found = squad.tiles(
             rows, other.get("taken", taken()), other.get("week", taken()),
-            other.get("policies", policies), INCIDENTS,
+            other.get("policies", policies), other.get("postmortems", {}), INCIDENTS,
         )  # fmt: skip
         return found.tiles
 
@@ -217,9 +217,9 @@ class TestTiles:
         assert (policy.value, policy.detail) == ("Freeze", "`checkout` · 0 incidents")
         assert all(tile.made for tile in (met, sli, budget, policy))
 
-    def test_a_postmortem_is_counted(self) -> None:
-        due = {KEY: policy_state(0.5, "met", largest_incident_spent=0.3)}
-        policy = self.tiles(judgements(MET), policies=due)[-1]
+    def test_a_postmortem_is_due_once_per_incident(self) -> None:
+        due = {KEY: "INC-7", ("checkout", "checkout-latency"): "INC-7"}
+        policy = self.tiles(judgements(MET), postmortems=due)[-1]
         assert (policy.value, policy.detail) == ("Normal", "0 incidents · 1 postmortem due")
 
     def test_nothing_known_is_a_dash(self) -> None:
@@ -383,7 +383,7 @@ class TestSpending:
         calm = self.chart(days(("checkout", 3, 0.04)), MET)
         assert calm.title == f"No day stands out: none took more than 4{THIN}% of a budget"
         assert "No day spent anything" in self.chart(days(("checkout", 3, 0.0)), MET).title
-        assert "has a budget to spend" in self.chart(days()).title
+        assert self.chart(days()).title == "No objective of the squad can be judged"
 
     def test_the_cause_that_took_most_is_the_finding(self) -> None:
         found = causes(
@@ -401,14 +401,14 @@ class TestSpending:
 
 class TestPolicy:
     def table(self, *rows: dict[str, Any], **other: Any) -> Any:
-        found = judgements(*rows)
         policies = {
-            (row["service"], row["objective"]): policy_state(
-                row["budget_left"], row["verdict"], largest_incident_spent=other.get("incident")
-            )
+            (row["service"], row["objective"]): policy_state(row["budget_left"], row["verdict"])
             for row in rows
         }
-        return squad_policy.policy_table(found, policies, other.get("objectives", {}), PERIOD)
+        return squad_policy.policy_table(
+            judgements(*rows), policies, other.get("postmortems", {}),
+            other.get("objectives", {}), PERIOD,
+        )  # fmt: skip
 
     def test_the_hardest_state_comes_first_and_is_the_finding(self) -> None:
         table = self.table(RISKY, MISSED)
@@ -419,9 +419,12 @@ class TestPolicy:
         dark = self.table(judgement(1, 1, coverage=0.5))
         assert dark.title.endswith("the policy asks for nothing")
 
-    def test_an_incident_that_took_over_a_fifth_needs_a_postmortem(self) -> None:
-        assert self.table(MET, incident=0.21).rows[0]["postmortem"] == "Due"
-        assert self.table(MET, incident=0.20).rows[0]["postmortem"] is None
+    def test_the_incident_that_needs_a_postmortem_is_named(self) -> None:
+        rows = self.table(MET, RISKY, postmortems={KEY: "INC-7"}).rows
+        assert {row["service"]: row["postmortem"] for row in rows} == {
+            "checkout": "INC-7",
+            "gateway": None,
+        }
 
     def test_whose_it_is_and_how_old_its_review_is(self) -> None:
         mine = objective(
