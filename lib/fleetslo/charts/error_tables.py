@@ -26,6 +26,7 @@ RATES = (
 )
 SPENT = "budget spent = faults that the objective counts, in its window ÷ its budget."
 _MOST = 12
+_BOUNDLESS = 1000  # a factor beyond this says no more than that there is no bound
 
 
 def news_table(rows: pl.DataFrame, labels: tuple[str, str], noun: str = "errors") -> Table:
@@ -47,10 +48,8 @@ def news_table(rows: pl.DataFrame, labels: tuple[str, str], noun: str = "errors"
             Col("cause", "Upstream", priority=2),
             Col("after_count", "Now", "number"),
             Col("before_count", "Before", "number"),
-            Col("ratio", "Factor", "number", format="ratio"),
-            Col("interval", "Between", align="right", priority=3),
-            Col("when", "Mostly when (UTC)", priority=2),
-            Col("where", "Mostly where", priority=3),
+            Col("factor", "Factor per request", align="right", priority=2),
+            Col("mostly", "Mostly (UTC)", priority=2, width="19em"),
             Col("cost", "Budget spent", align="right"),
         ],
         rows=told,
@@ -82,7 +81,7 @@ def groups_table(
         {
             **row,
             "name": called(row[by], by),
-            "interval": _interval(row),
+            "factor": _factor(row),
             "spent": row["spent"] if row["counts_as"] == "fault" else None,
         }
         for row in ordered.to_dicts()
@@ -97,7 +96,7 @@ def groups_table(
             Col("after_rate", "Of requests", "percent"),
             Col("before_rate", "Before", "percent"),
             Col("change", "Change", "badge", words=CHANGES),
-            Col("interval", "Factor between", align="right", priority=3),
+            Col("factor", "Factor", align="right", priority=3),
             Col("spent", "Budget spent", "percent", format="share"),
             Col("counts_as", "Cost", priority=2, words=COUNTS_AS),
         ],
@@ -124,34 +123,46 @@ def _told(row: Mapping[str, Any]) -> dict[str, Any]:
         "name": called(row["error"], "error"),
         "place": called(row["endpoint"], "endpoint"),
         "cause": row["upstream"] or words.NOTHING,
-        "interval": _interval(row),
-        "when": words.span(row["since"], row["until"]) if row["since"] else words.NOTHING,
-        "where": _where(row),
+        "factor": _factor(row),
+        "mostly": _mostly(row),
         "cost": words.share(row["spent"])
         if row["counts_as"] == "fault"
         else COUNTS_AS[row["counts_as"]].removeprefix("Costs "),
     }
 
 
-def _interval(row: Mapping[str, Any]) -> str:
-    low, high = row["low"], row["high"]
+def _factor(row: Mapping[str, Any]) -> str:
+    """Return the factor with its interval: "13.7 × (7.6 – 28)", "over 13 ×" for what is new."""
+    ratio, low, high = row["ratio"], row["low"], row["high"]
     if low is None:
+        return words.NOTHING if ratio is None else words.ratio(ratio)
+    if ratio is None or high is None or high >= _BOUNDLESS:
+        interval = f"over {_roughly(low)}" if low > 1 / _BOUNDLESS else ""
+    elif low <= 1 / _BOUNDLESS:
+        interval = f"under {_roughly(high)}"
+    else:
+        interval = f"{_roughly(low)} – {_roughly(high)}"
+    if ratio is None:
+        return f"{interval}{words.THIN}×" if interval else words.NOTHING
+    return words.ratio(ratio) + (f" ({interval})" if interval else "")
+
+
+def _roughly(value: float) -> str:
+    return words.number(float(f"{value:.2g}"), 2)
+
+
+def _mostly(row: Mapping[str, Any]) -> str:
+    """Return when most of what is new or more came, and in which version or region."""
+    if row["since"] is None:
         return words.NOTHING
-    if high is None:
-        return f"over {words.ratio(low)}" if low > 0 else words.NOTHING
-    if low == 0:
-        return f"under {words.ratio(high)}"
-    return words.bounds(words.ratio(low), words.ratio(high))
-
-
-def _where(row: Mapping[str, Any]) -> str:
-    parts = [
-        f"{place} {row[place] or '(none)'}: {words.share(row[f'{place}_share'])} of them, "
-        f"{words.share(row[f'{place}_request_share'])} of requests"
+    parts = [words.span(row["since"], row["until"])]
+    parts += [
+        f"{place} {row[place] or '(none)'} ({words.share(row[f'{place}_share'])} of them, "
+        f"{words.share(row[f'{place}_request_share'])} of requests)"
         for place in ("version", "region")
         if row[place] is not None
     ]
-    return "; ".join(parts) or words.NOTHING
+    return "; ".join(parts)
 
 
 def _news_title(rows: pl.DataFrame, noun: str) -> str:

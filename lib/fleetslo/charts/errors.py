@@ -20,7 +20,7 @@ QUERIES = ("errors/hours", "requests/hours")
 OTHERS = "everything else"
 NO_UPSTREAM = "no upstream"
 MOST_APART = 4  # values with a colour of their own
-_COLOURS = (theme.BLUE, theme.SLATE, theme.BLUE_SOFT, theme.GREY)
+_COLOURS = (theme.BLUE, theme.SLATE, theme.BLUE_SOFT, str(theme.HEAT[-1][1]))
 _BURST_SHARE = 0.2  # of the errors, in ...
 _BURST_TIME = 0.1  # ... at most this share of the time, is a finding
 _LABEL_SHARE = 0.04  # of the width that a gap needs to be labelled
@@ -170,7 +170,7 @@ def _figure(
     for column, name, colour in zip(
         data.columns,
         names if len(data.columns) > len(data.values) else names[:-1],
-        (*_COLOURS[: len(data.values)], theme.GREY_FAINT),
+        (*_COLOURS[: len(data.values)], theme.GREY),
         strict=False,
     ):
         counts = data.bins[column]
@@ -184,7 +184,7 @@ def _figure(
             marker={"color": colour},
             hovertemplate="%{y:.3~%}" if share else "%{y:,.0f}",
         )
-    figure.update_layout(barmode="stack", bargap=0, showlegend=True)
+    figure.update_layout(barmode="stack", bargap=0, showlegend=True, legend_traceorder="normal")
     figure.update_yaxes(rangemode="tozero")
     return figure
 

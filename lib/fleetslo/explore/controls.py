@@ -33,6 +33,7 @@ class Controls:
     Args:
         changed: called when the reader chose something, with the name of what was chosen.
         ways: each way to compare, and what a reader calls it.
+        more: further choices that a way of comparing needs, by the name that they have in code.
 
     Attributes:
         widget: all of them, laid out.
@@ -42,7 +43,12 @@ class Controls:
         rollout: the deployment, by its ``rollout_id``.
     """
 
-    def __init__(self, changed: Callable[[str], None], ways: Mapping[str, str] = WAYS) -> None:
+    def __init__(
+        self,
+        changed: Callable[[str], None],
+        ways: Mapping[str, str] = WAYS,
+        **more: widgets.Widget,
+    ) -> None:
         self.service = dropdown("Service", "17em")
         self.endpoint = dropdown("Endpoint", "22em")
         self.region = dropdown("Region", "17em")
@@ -62,7 +68,7 @@ class Controls:
             region=self.region,
             version=self.version,
         )
-        self.add(compare=self.way, old=self.old, new=self.new, deployment=self.rollout)
+        self.add(compare=self.way, old=self.old, new=self.new, deployment=self.rollout, **more)
 
     def add(self, **choices: widgets.Widget) -> None:
         """Add a row of choices, each by the name that it has in code."""

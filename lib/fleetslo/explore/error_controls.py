@@ -32,11 +32,11 @@ class ErrorControls(Controls):
     """
 
     def __init__(self, changed: Callable[[str], None]) -> None:
-        self.kind = dropdown("Show", "17em", [(says, key) for key, says in KINDS.items()])
-        self.error = dropdown("Error", "22em")
-        self.upstream = dropdown("Upstream", "17em")
-        self.by = dropdown("Split by", "13em", [(one, one) for one in DIMENSIONS])
-        self.measure = dropdown("Draw", "15em", [(says, key) for key, says in MEASURES.items()])
+        self.kind = dropdown("Show", "15em", [(says, key) for key, says in KINDS.items()])
+        self.error = dropdown("Error", "16em")
+        self.upstream = dropdown("Upstream", "14em")
+        self.by = dropdown("Split by", "10em", [(one, one) for one in DIMENSIONS])
+        self.measure = dropdown("Draw", "12em", [(says, key) for key, says in MEASURES.items()])
         self.budget = dropdown("Budget of", "24em")
         self.earlier = widgets.Combobox(
             description="Stretch",
@@ -45,8 +45,7 @@ class ErrorControls(Controls):
             style={"description_width": "initial"},
             layout=widgets.Layout(width="24em", max_width="100%", margin="2px 18px 2px 0"),
         )
-        super().__init__(changed, ERROR_WAYS)
-        self.add(stretch=self.earlier)
+        super().__init__(changed, ERROR_WAYS, stretch=self.earlier)
         self.add(
             kind=self.kind,
             error=self.error,
@@ -108,6 +107,7 @@ class ErrorControls(Controls):
             for back in (timedelta(weeks=weeks) for weeks in _WEEKS_BEFORE)
             if back >= period.length
         ]
+        self.earlier.value = next(iter(self.earlier.options), "")
 
     def fit(self) -> None:
         """Show only the choices that the way of comparing uses."""

@@ -58,9 +58,9 @@ def groups(
 def news(before: Stretch, after: Stretch, budget: Budget | None) -> pl.DataFrame:
     """Return each combination of error, endpoint and upstream: what is new or rose comes first.
 
-    Columns: those of ``groups``; ``since, until`` (of the stretch that holds most of what is new
-    or more); the ``version`` and the ``region`` that stand out, with their ``_share`` of the
-    errors and ``_request_share`` of the requests. These are null where nothing rose or stands out.
+    Columns: those of ``groups``; the ``version`` and the ``region`` that stand out now, with
+    their ``_share`` of the errors and ``_request_share`` of the requests (null where none does);
+    ``since, until`` (of the stretch that holds most of what is new or more; else null).
     """
     rows = groups(before, after, COMBINATION, budget)
     rows = rows.sort(
