@@ -4,8 +4,9 @@ Every kind of document, method and window of OpenSLO v1 is read. What cannot be 
 source of another type, a ratio that was divided already) is kept, with the reason.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ from fleetslo.reliability.slo import EACH, Objective
 
 __all__ = [
     "Condition",
+    "Contents",
     "Objective",
     "Selector",
     "in_force",
     "nearest_bounds",
     "parse_condition",
+    "read_contents",
     "read_objectives",
     "remarks",
     "resolve",
@@ -38,8 +41,24 @@ __all__ = [
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What lies in files of documents: the objectives, and how many documents of each kind."""
+
+    objectives: list[Objective]
+    kinds: Mapping[str, int]
+
+
 def read_objectives(path: str | Path | Iterable[str | Path]) -> list[Objective]:
     """Return the objectives of a file, of a folder's files (``.yaml``, ``.yml``), or of several.
+
+    As ``read_contents``, which raises the same.
+    """
+    return read_contents(path).objectives
+
+
+def read_contents(path: str | Path | Iterable[str | Path]) -> Contents:
+    """Return what lies in a file, in a folder's files (``.yaml``, ``.yml``), or in several.
 
     Documents may refer to each other across all files read. The order is that of the files (those
     of a folder by name), then of the documents. Two documents of one name are the history of an
@@ -62,7 +81,7 @@ def read_objectives(path: str | Path | Iterable[str | Path]) -> list[Objective]:
     faults = [fault for doc in documents for fault in doc.faults]
     if faults:
         raise ObjectiveError("\n".join(faults))
-    return objectives
+    return Contents(objectives, Counter(doc.value["kind"] for doc in documents))
 
 
 def _by_name(documents: Iterable[Document]) -> Named:
