@@ -151,7 +151,7 @@ def check_exclusion(doc: Document) -> None:
     if "for" in spec and "services" in spec:
         doc.fault(("spec", "services"), "it cannot stand beside for; keep one of them")
     if "except" in spec and "repeats" not in spec:
-        doc.fault(("spec", "except"), "it belongs to repeats, which is missing")
+        doc.fault(("spec", "repeats"), "it is required beside except")
     if len(doc.faults) > before:
         return
     if elapsed(spec) <= timedelta(0):
