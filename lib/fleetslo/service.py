@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fleetslo.charts.service import NO_OBJECTIVE, ordered
+from fleetslo.explaining import Explaining
 from fleetslo.periods import Period
-from fleetslo.reliability.history import inside_incidents
+from fleetslo.reliability import breakdown, causes
+from fleetslo.reliability.exclusions import excluded
+from fleetslo.reliability.history import HOURS, inside_incidents, spent_by_hour
 from fleetslo.reliability.judging import worst
 from fleetslo.reliability.latency import quantile_frame
+from fleetslo.reliability.objectives import Objective
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
@@ -30,6 +34,8 @@ class ServiceView:
         self.period = period
         self.about = about
         self.name: str = about["service"]
+        self._windows: dict[Period, Explaining] = {}
+        self._explained: dict[str, pl.DataFrame] = {}
 
     def _query(self, name: str, period: Period | None = None) -> pl.DataFrame:
         return self.fleet.query(name, period=period or self.period, services=[self.name])
@@ -56,6 +62,11 @@ class ServiceView:
         """The judgement that needs attention most; one without counts when it has no objective."""
         return ordered(self.judgements)[0] if self.judgements.height else dict(NO_OBJECTIVE)
 
+    @cached_property
+    def tightest_hours(self) -> pl.DataFrame:
+        """What that objective spent in each hour of its window; see ``history.spent_by_hour``."""
+        return self.spent_by_hour(self.tightest["objective"])
+
     @property
     def threshold(self) -> dict[str, Any]:
         """``within_s`` and ``target`` of its first latency objective; both None without one."""
@@ -67,6 +78,63 @@ class ServiceView:
     def causes(self) -> pl.DataFrame:
         """What was bad in each incident, for the objective that needs attention most."""
         return inside_incidents(self.minutes, self.tightest["objective"], self.incidents)
+
+    @cached_property
+    def objectives(self) -> dict[str, Objective]:
+        """The objectives that it is judged by, by name; those not measurable here, too."""
+        found = self.fleet.objectives_at(self.period, [self.name])
+        return {objective.name: objective for objective in found}
+
+    def explanation(self, objective: str) -> pl.DataFrame:
+        """Return where an objective's budget went, by cause; see ``causes.explain``.
+
+        The rows add up to what is judged bad. Of a composite, its members' rows together. No row
+        for an objective that is not judged.
+        """
+        if objective not in self._explained:
+            judgement, explaining = self._explaining(objective)
+            self._explained[objective] = (
+                pl.DataFrame(schema=causes.SCHEMA)
+                if explaining is None
+                else explaining.by_cause(self.objectives[objective], judgement["budget_spent"])
+            )
+        return self._explained[objective]
+
+    def broken_down(self, objective: str, dimension: str) -> pl.DataFrame:
+        """Return where an objective's budget went along a dimension; see ``breakdown.broken_down``.
+
+        Raises:
+            ParameterError: there is no such dimension.
+        """
+        judgement, explaining = self._explaining(objective)
+        if explaining is None:
+            return pl.DataFrame(schema=breakdown.SCHEMA)
+        return explaining.by(dimension, self.objectives[objective], judgement["budget_spent"])
+
+    def spent_by_hour(self, objective: str) -> pl.DataFrame:
+        """Return what an objective spent, hour by hour of its window; see ``history``.
+
+        No row for an objective that is not judged.
+        """
+        judgement, explaining = self._explaining(objective)
+        if explaining is None:
+            return pl.DataFrame(schema=HOURS)
+        one = self.objectives[objective]
+        window = Period(judgement["judged_from"], judgement["window_end"])
+        gone = excluded(self.fleet.exclusions, one, self.about, window)
+        return spent_by_hour(explaining.minutes, one, window, gone, explaining.period.end)
+
+    def _explaining(self, objective: str) -> tuple[dict[str, Any], Explaining | None]:
+        """Return an objective's judgement, and what is fetched for its window."""
+        rows = self.judgements.filter(pl.col("objective") == objective)
+        if rows.is_empty():
+            return {}, None
+        row = rows.row(0, named=True)
+        until = min(row["window_end"], self.fleet.until(self.period))
+        period = Period(row["judged_from"], until)
+        if period not in self._windows:
+            self._windows[period] = Explaining(self.fleet, self.about, period)
+        return row, self._windows[period]
 
     @cached_property
     def minutes(self) -> pl.DataFrame:

@@ -22,7 +22,8 @@ _MEMORY_HOURS = 12.0  # how far a drift reaches: services are much the same half
 _REACH_HOURS = 48  # where that memory has faded to 2 %
 _SIGMAS = 4.0  # one minute in 30,000 by chance, at the usual spread
 _LEAST_BAD = 5  # fewer bad requests are no burst, as they fire no alert
-_RARE = 0.1  # what stands out for more of the time than this is no burst, it is usual
+_EDGE = 2.0  # a burst ends where the bad share falls under so many times the usual
+_RARE = 0.03  # what stands out for more of the time than this is no burst, it is usual
 _LEAST_SPREAD = 0.3  # hours of a steady service still differ by so much
 _USUAL_SPREAD = 0.6  # assumed where there is too little to measure it
 _ROUNDS = 4  # estimates settle in three
@@ -85,7 +86,7 @@ def usual(bins: Bins, clean: Bools) -> Usual:
     for _ in range(_ROUNDS - 1):
         hot = bursts(bins, found)
         while (hot & clean).sum() > _RARE * clean.sum():
-            found = replace(found, sigmas=2 * found.sigmas)
+            found = replace(found, sigmas=1.25 * found.sigmas)
             hot = bursts(bins, found)
         found = replace(_estimate(bins, _enough(bins, clean & ~hot), lump), sigmas=found.sigmas)
     return found
@@ -161,33 +162,46 @@ def bursts(bins: Bins, usual: Usual) -> Bools:
     """Return which bins belong to a burst: bad requests far beyond what is usual.
 
     Looked for over five minutes and over an hour (an hour alone where bins are hours), so that
-    both a sharp burst and one of a quiet service are seen. A burst begins and ends in a bin with
-    more bad requests than usual.
+    both a sharp burst and one of a quiet service are seen.
     """
     found = np.zeros(len(bins.bad), dtype=bool)
     for length in sorted({max(1, bins.per_hour // 12), bins.per_hour}):
         if length <= len(found):
-            found |= _hot(bins, usual, length)
+            for first, last in _hot(bins, usual, length):
+                found[first:last] = True
     return found
 
 
-def _hot(bins: Bins, usual: Usual, length: int) -> Bools:
-    bad = _sums(bins.bad.astype(np.float64), length)
-    expected = _sums(usual.expected, length)
-    limit = expected + usual.sigmas * np.sqrt(
-        usual.lump * expected + (usual.spread * expected) ** 2
-    )
-    hot = np.flatnonzero((bad >= _LEAST_BAD * usual.lump) & (bad > limit))
+def _hot(bins: Bins, usual: Usual, length: int) -> list[tuple[int, int]]:
+    bad, expected = _sums(bins.bad.astype(np.float64), length), _sums(usual.expected, length)
+    hot = np.flatnonzero(_stands_out(bad, expected, usual))
     change = np.zeros(len(bins.bad) + 1, dtype=np.int64)
     np.add.at(change, hot, 1)
     np.add.at(change, hot + length, -1)
-    covered: Bools = np.cumsum(change)[:-1] > 0
-    over = bins.bad > usual.expected
-    kept = np.zeros(len(covered), dtype=bool)
-    for first, last in runs(covered):
-        inside = np.flatnonzero(over[first:last])
-        kept[first + inside[0] : first + inside[-1] + 1] = True
-    return kept
+    gain = bins.bad - _EDGE * usual.expected
+    open_runs, found = runs(np.cumsum(change)[:-1] > 0), list[tuple[int, int]]()
+    while open_runs:
+        first, last = open_runs.pop()
+        begin, end = _heaviest(gain[first:last])
+        found.append((first + begin, first + end))
+        for part in ((first, first + begin), (first + end, last)):
+            inside = slice(*part)
+            if _stands_out(bins.bad[inside].sum(), usual.expected[inside].sum(), usual):
+                open_runs.append(part)
+    return found
+
+
+def _stands_out(bad: Any, expected: Any, usual: Usual) -> Any:
+    chance = np.sqrt(usual.lump * expected + (usual.spread * expected) ** 2)
+    return (bad >= _LEAST_BAD * usual.lump) & (bad > expected + usual.sigmas * chance)
+
+
+def _heaviest(gain: Floats) -> tuple[int, int]:
+    """Return where the stretch of greatest sum begins and ends (Kadane's algorithm)."""
+    running = np.concatenate([[0.0], np.cumsum(gain)])
+    lowest = np.minimum.accumulate(running)
+    end = int(np.argmax(running - lowest))
+    return int(np.flatnonzero(running[:end] == lowest[end])[-1]), end
 
 
 def _sums(values: Floats, length: int) -> Floats:

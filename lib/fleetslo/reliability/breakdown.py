@@ -30,7 +30,11 @@ SCHEMA = pl.Schema(
 """The columns of a breakdown."""
 
 _HOUR = pl.col("minute").dt.truncate("1h").alias("hour")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_HOURS = [
+    f"{day} {hour:02}:00"
+    for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    for hour in range(24)
+]
 
 
 def broken_down(
@@ -68,7 +72,7 @@ def broken_down(
     if dimension not in DIMENSIONS:
         raise ParameterError(f"no dimension {dimension!r}; there are {', '.join(DIMENSIONS)}")
     if dimension == "hour of the week":
-        return _told(_by_hour_of_week(minutes), minutes, budget_spent, in_order=True)
+        return _told(_by_hour_of_week(minutes), minutes, dimension, budget_spent)
     if selector.sli is not None:
         parts: list[pl.DataFrame] = []
     elif dimension in ("endpoint", "region", "version"):
@@ -79,7 +83,7 @@ def broken_down(
     settled = _settled(detail, minutes)
     if dimension == "upstream" and selector.within_s is not None and calls.height:
         settled = settled.with_columns(pl.col("value").replace(NOT_BROKEN_DOWN, NO_UPSTREAM))
-    return _told(settled, minutes, budget_spent)
+    return _told(settled, minutes, dimension, budget_spent)
 
 
 def _settled(detail: pl.DataFrame, minutes: pl.DataFrame) -> pl.DataFrame:
@@ -125,40 +129,33 @@ def _scaled(count: str, most: str) -> pl.Expr:
 
 
 def _by_hour_of_week(minutes: pl.DataFrame) -> pl.DataFrame:
-    names = {
-        day * 24 + hour: f"{name} {hour:02}:00"
-        for day, name in enumerate(_DAYS)
-        for hour in range(24)
-    }
     weekday, hour = pl.col("minute").dt.weekday(), pl.col("minute").dt.hour()
     place = (weekday.cast(pl.Int64) - 1) * 24 + hour
-    return (
-        minutes.group_by(place=place)
-        .agg(
-            bad_count=(pl.col("valid_count") - pl.col("good_count")).sum(),
-            valid_count=pl.col("valid_count").sum(),
-        )
-        .sort("place")
-        .with_columns(
-            value=pl.col("place").replace_strict(names, return_dtype=pl.String),
-            is_estimate=pl.lit(value=False),
-        )
+    return minutes.group_by(
+        value=place.replace_strict(dict(enumerate(_HOURS)), return_dtype=pl.String)
+    ).agg(
+        bad_count=(pl.col("valid_count") - pl.col("good_count")).sum(),
+        valid_count=pl.col("valid_count").sum(),
+        is_estimate=pl.lit(value=False),
     )
 
 
 def _told(
-    values: pl.DataFrame,
-    minutes: pl.DataFrame,
-    spent: float | None,
-    *,
-    in_order: bool = False,
+    values: pl.DataFrame, minutes: pl.DataFrame, dimension: str, spent: float | None
 ) -> pl.DataFrame:
     total = int((minutes["valid_count"] - minutes["good_count"]).sum())
     share = pl.col("bad_count") / total if total else pl.lit(None, pl.Float64)
     told = values.with_columns(
         share=share, spent=pl.lit(None, pl.Float64) if spent is None else share * spent
-    ).select(SCHEMA.names())
-    if in_order:
-        return told.cast(SCHEMA)
-    last = pl.col("value") == NOT_BROKEN_DOWN
-    return told.cast(SCHEMA).sort(last, -pl.col("bad_count"), "value")
+    )
+    return in_order(told.select(SCHEMA.names()).cast(SCHEMA), dimension)
+
+
+def in_order(values: pl.DataFrame, dimension: str) -> pl.DataFrame:
+    """Return the values with the worst first, what is not broken down last; hours as they come."""
+    if dimension == "hour of the week":
+        place = pl.col("value").replace_strict(
+            {name: place for place, name in enumerate(_HOURS)}, return_dtype=pl.Int64
+        )
+        return values.sort(place)
+    return values.sort(pl.col("value") == NOT_BROKEN_DOWN, -pl.col("bad_count"), "value")

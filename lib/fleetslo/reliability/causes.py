@@ -209,5 +209,10 @@ def _told(
                 "last": None if share.last is None else line.at(share.last),
             }
         )
+    return in_order(pl.DataFrame(rows, schema=SCHEMA))
+
+
+def in_order(explanation: pl.DataFrame) -> pl.DataFrame:
+    """Return the causes with the greatest first, then the background and the unattributed."""
     order = pl.col("kind").replace_strict(_ORDER, default=0, return_dtype=pl.Int64)
-    return pl.DataFrame(rows, schema=SCHEMA).sort(order, -pl.col("bad_count"), "cause")
+    return explanation.sort(order, -pl.col("bad_count"), "cause")
