@@ -41,6 +41,7 @@ class SquadView:
         name: the squad.
         period: the period asked for.
         services: rows of ``Fleet.services``, those that the squad owned at the period's end.
+        until: the period's end, or how far the data reaches in a period that still runs.
     """
 
     def __init__(self, fleet: "Fleet", period: Period, name: str, services: pl.DataFrame) -> None:
@@ -48,6 +49,7 @@ class SquadView:
         self.period = period
         self.name = name
         self.services = services
+        self.until = fleet.until(period)
         self.names: list[str] = services["service"].to_list()
 
     def _query(self, name: str) -> pl.DataFrame:
@@ -84,7 +86,8 @@ class SquadView:
         about = self.judgements.select(
             "service", "objective", "label", "kind", "unit", "target", "budget_count"
         )
-        week = self.fleet.spending(self.period.last(WEEK), self.names).select(
+        last = Period(self.until - WEEK, self.until)
+        week = self.fleet.spending(last, self.names).select(
             "service",
             "objective",
             pl.col("bad_count", "valid_count", "sli").name.prefix("week_"),

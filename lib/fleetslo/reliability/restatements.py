@@ -84,7 +84,7 @@ def _same(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 
 
 def _moved(row: Mapping[str, Any]) -> float:
-    return abs((row["now_sli"] or 0) - (row["published_sli"] or 0))
+    return abs(float(row["now_sli"] or 0) - float(row["published_sli"] or 0))
 
 
 def _restated(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

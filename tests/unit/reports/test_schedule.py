@@ -1,5 +1,6 @@
 """The schedule is read and planned in full before anything runs."""
 
+import re
 from datetime import UTC, date, datetime
 
 import pytest
@@ -52,12 +53,15 @@ def test_entries_are_read_with_defaults(schedule):
     assert second.parameters == {"top": 3}
 
 
-def test_the_packaged_schedule_makes_the_overview_and_a_page_per_service():
-    overview, service = read_schedule()
-    assert (overview.notebook, overview.for_each) == ("reports/fleet_overview", None)
-    assert (service.notebook, service.for_each) == ("reports/service_slo", "service")
-    assert {overview.every, service.every} == {"week"}
-    assert {overview.period, service.period} == {"28d"}
+def test_the_packaged_schedule_makes_the_overview_and_a_page_per_squad_and_service():
+    entries = read_schedule()
+    assert [(entry.notebook, entry.for_each) for entry in entries] == [
+        ("reports/fleet_overview", None),
+        ("reports/squad_review", "squad"),
+        ("reports/service_slo", "service"),
+    ]
+    assert {entry.every for entry in entries} == {"week"}
+    assert {entry.period for entry in entries} == {"28d"}
 
 
 def test_a_plan_has_a_job_per_page(schedule):
@@ -74,6 +78,30 @@ def test_a_plan_has_a_job_per_page(schedule):
     }  # fmt: skip
     assert hostile.parameters["service"] == "<x>"
     assert "<" not in hostile.path
+
+
+def test_a_squad_gets_a_page_where_it_owned_a_service_in_the_period(schedule, project):
+    project.notebook("reports/squad", 'squad: str = "a"\nperiod: str = "28d"\nas_of: str = ""\n')
+    entries = schedule(
+        "reports:\n"
+        "- {notebook: reports/squad, for_each: squad}\n"
+        "- {notebook: reports/squad, for_each: squad, period: 90d, page: quarter}\n"
+        "- {notebook: reports/one, for_each: service}\n"
+    )
+    owners = {"28d": ["Live Events"], "90d": ["Live Events", "Radio", "Radio"]}
+    jobs = plan_jobs(entries, as_of="2026-11-01", services=["b"], squads=owners)
+    assert [job.page for job in jobs] == [
+        "squad/Live Events", "quarter/Live Events", "quarter/Radio", "one/b",
+    ]  # fmt: skip
+    first = jobs[0]
+    assert (first.squad, first.service) == ("Live Events", None)
+    assert first.parameters["squad"] == "Live Events"
+    assert re.fullmatch(r"2026-10-04_2026-11-01/squad/live-events-[0-9a-f]{8}\.html", first.path)
+    assert (jobs[-1].squad, jobs[-1].service) == (None, "b")
+    (only,) = plan_jobs(
+        entries, as_of="2026-11-01", services=["b"], squads=owners, only=["quarter/Radio"]
+    )
+    assert only.squad == "Radio"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +144,7 @@ def test_a_plan_can_be_narrowed(schedule):
         ("reports: [5]", "report 1: it names no notebook"),
         ("reports:\n- {notebook: reports/all, evry: week}", r"report 1 \(reports/all\): there is no key 'evry'. Did you mean 'every'"),
         ("reports:\n- {notebook: reports/all, every: hour}", "'every' is 'hour'; write one of day, week, month"),
-        ("reports:\n- {notebook: reports/all, for_each: squad}", "'for_each' is 'squad'; write service"),
+        ("reports:\n- {notebook: reports/all, for_each: team}", "'for_each' is 'team'; write service or squad, or leave it out"),
         ("reports:\n- {notebook: reports/all, parameters: 5}", "'parameters' is 5"),
         ("reports:\n- {notebook: reports/all, page: a/b}", "'page' is 'a/b'"),
     ],
@@ -139,6 +167,7 @@ def test_a_missing_schedule_is_named(tmp_path):
         ("{notebook: reports/one, parameters: {top: x}}", ParameterError, "'top' is 'x'"),
         ("{notebook: reports/all, period: soon}", PeriodError, "'soon' is not a period"),
         ("{notebook: reports/all, for_each: service}", NotebookError, "has no parameter 'service'"),
+        ("{notebook: reports/one, for_each: squad}", NotebookError, 'add squad: str = "Payments"'),
     ],
 )
 def test_a_report_that_cannot_run_is_refused_with_its_place(schedule, row, error, says):
