@@ -12,7 +12,6 @@ from fleetslo.charts.blocks import Chart, Col, Made, Table
 from fleetslo.periods import Period
 from fleetslo.reliability.history import (
     burn_by_hour,
-    hourly,
     spent_over_time,
     worst_stretch,
 )
@@ -23,7 +22,7 @@ _PAGE_BURN = 14.4  # SRE Workbook, table 5-8, for 30 days; scaled below
 
 
 def budget_left(
-    minutes: pl.DataFrame,
+    hours: pl.DataFrame,
     judgement: Mapping[str, Any],
     period: Period,
     deployments: pl.DataFrame,
@@ -32,15 +31,16 @@ def budget_left(
     """Return what was left of an objective's budget, hour by hour over its window.
 
     Args:
-        minutes: ``slo/minutes`` of one service.
+        hours: ``history.spent_by_hour`` of the objective over its window.
         judgement: a row of ``Fleet.judgements``.
-        period: its end is the window's end.
+        period: what is drawn where there are no hours.
         deployments: ``delivery/deployments`` of the service.
         incidents: ``oncall/incidents`` of the service.
     """
     window = timedelta(days=judgement["window_days"])
-    start, end = period.end - window, period.end
-    hours = hourly(minutes, judgement["objective"], start, end)
+    start, end = period.start, period.end
+    if not hours.is_empty():
+        start, end = hours["hour"][0], hours["hour"][-1] + timedelta(hours=1)
     left = spent_over_time(hours, judgement["budget_count"] or 0.0)
     drawn = theme.floats(left["budget_left"])
     fig = theme.figure(
@@ -109,7 +109,7 @@ def _left_title(left: pl.DataFrame, judgement: Mapping[str, Any]) -> str:
 
 
 def burn(
-    minutes: pl.DataFrame,
+    hours: pl.DataFrame,
     judgement: Mapping[str, Any],
     period: Period,
     deployments: pl.DataFrame,
@@ -119,11 +119,12 @@ def burn(
 
     Arguments as for ``budget_left``. 1 × spends exactly the budget over the window.
     """
-    hours = hourly(minutes, judgement["objective"], period.start, period.end)
+    hours = hours.filter(pl.col("hour").is_between(period.start, period.end, closed="left"))
+    first = hours["hour"][0] if hours.height else period.start
     burned = burn_by_hour(hours, judgement["target"])
     fig = theme.figure(
         go.Bar(
-            **theme.regular(period.start, timedelta(hours=1)), y=theme.floats(burned["burn"]),
+            **theme.regular(first, timedelta(hours=1)), y=theme.floats(burned["burn"]),
             name="Burn rate", marker={"color": theme.BLUE}, offset=0,
             hovertemplate="%{y:.2~f} ×<extra>Burn rate</extra>",
         ),

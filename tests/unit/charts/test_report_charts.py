@@ -99,6 +99,16 @@ def minutes(bad_at: dict[int, int], per_hour: int = 1000) -> pl.DataFrame:
     )
 
 
+def hours(bad_at: dict[int, int], per_hour: int = 1000) -> pl.DataFrame:
+    """What ``spent_by_hour`` makes of the same."""
+    return minutes(bad_at, per_hour).select(
+        hour="minute",
+        valid_count=pl.col("valid_count").cast(pl.Float64),
+        bad_count=(pl.col("valid_count") - pl.col("good_count")).cast(pl.Float64),
+        covered_minutes=pl.lit(1, pl.Int64),
+    )
+
+
 class TestServiceHead:
     def test_met(self) -> None:
         head = service.head(ABOUT, judgements(judgement(999_600, 1_000_000)), PERIOD, END)
@@ -200,7 +210,7 @@ class TestTiles:
 
 def test_what_is_not_known_is_not_called_good() -> None:
     silent = judgement(0, 0)
-    nothing = minutes({}).clear()
+    nothing = hours({}).clear()
     for chart in (
         budget.budget_left(nothing, silent, PERIOD, deployments(), incidents()),
         budget.burn(nothing, silent, PERIOD, deployments(), incidents()),
@@ -237,7 +247,7 @@ class TestBudget:
     def test_one_bad_afternoon_is_the_finding(self) -> None:
         # 28 x 24 hours x 1,000 = 672,000 requests; the budget is 672; 300 are bad in one hour
         row = judgement(671_700, 672_000)
-        chart = budget.budget_left(minutes({264: 300}), row, PERIOD, deployments(), incidents())
+        chart = budget.budget_left(hours({264: 300}), row, PERIOD, deployments(), incidents())
         assert (
             chart.title == "Six hours from 14 Oct 19:00 took 45\u202f% of the availability budget"
         )
@@ -248,30 +258,30 @@ class TestBudget:
     def test_a_budget_that_ran_out_says_when(self) -> None:
         row = judgement(672_000 - 1400, 672_000)
         chart = budget.budget_left(
-            minutes({24: 700, 48: 700}), row, PERIOD, deployments(), incidents()
+            hours({24: 700, 48: 700}), row, PERIOD, deployments(), incidents()
         )
         assert chart.title.startswith("Availability ran out of budget on 5 Oct")
 
     def test_even_spending_and_no_requests(self) -> None:
         even = dict.fromkeys(range(0, 672, 3), 1)
         chart = budget.budget_left(
-            minutes(even), judgement(671_776, 672_000), PERIOD, deployments(), incidents()
+            hours(even), judgement(671_776, 672_000), PERIOD, deployments(), incidents()
         )
         # one bad request every third hour: two in six hours, 2 of 672
         assert chart.title == (
             "Availability spent 33\u202f% of its budget, at most 0.3\u202f% in any six hours"
         )
         none = budget.budget_left(
-            minutes({}).clear(), dict(NO_OBJECTIVE), PERIOD, deployments(), incidents()
+            hours({}).clear(), dict(NO_OBJECTIVE), PERIOD, deployments(), incidents()
         )
         assert none.title.startswith("No objective names this service")
 
     def test_burn_names_its_peak(self) -> None:
         row = judgement(671_980, 672_000)
-        chart = budget.burn(minutes({264: 20}), row, PERIOD, deployments(), incidents())
+        chart = budget.burn(hours({264: 20}), row, PERIOD, deployments(), incidents())
         # 20 of 1,000 in an hour at 99.9 %: 0.02 / 0.001 = 20 x, in one hour of 672
         assert "up to 20.0\u202f× on 15 Oct 00:00; 1 hour of 672" in chart.title
-        calm = budget.burn(minutes({}), row, PERIOD, deployments(), incidents())
+        calm = budget.burn(hours({}), row, PERIOD, deployments(), incidents())
         assert "never burned faster" in calm.title
 
     def test_incidents_and_the_rest_add_up(self) -> None:
