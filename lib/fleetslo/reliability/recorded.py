@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from fleetslo.errors import ParameterError
+from fleetslo.periods import instant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,13 +103,14 @@ def recorded(
     Raises:
         ParameterError: a column is missing or of another type, a value is missing, counts cannot
             be, or an objective has a minute twice.
+        PeriodError: ``until`` has no zone.
     """
     _check_columns(minutes, keys)
     if minutes.is_empty():
         return
     per_minute = _PER_MINUTE[minutes.schema["minute"].time_unit]  # type: ignore[attr-defined]
     newest = int(minutes["minute"].to_physical().max()) // per_minute  # type: ignore[arg-type]
-    end = newest + 1 if until is None else (until - _EPOCH) // timedelta(minutes=1)
+    end = newest + 1 if until is None else (instant(until) - _EPOCH) // timedelta(minutes=1)
     for name, rows in _apart(minutes, keys):
         found = _dense(rows, per_minute, end, name)
         if found is not None:

@@ -92,6 +92,7 @@ def replay(
     Raises:
         ParameterError: minutes that cannot be, conditions that cannot be, or an objective that has
             no minutes of its own.
+        PeriodError: ``until`` has no zone.
     """
     frames: dict[str, list[Any]] = {name: [] for name in _SCHEMA}
     keys = [key for key in ("service", "objective") if key in minutes.columns]

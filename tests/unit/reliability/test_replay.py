@@ -1,5 +1,6 @@
 """Replay of alert policies over recorded minutes: laws, gaps, exactness and what is refused."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -15,7 +16,7 @@ from recorded_minutes import (
     some_minutes,
 )
 
-from fleetslo.errors import ParameterError
+from fleetslo.errors import ParameterError, PeriodError
 from fleetslo.reliability import alerts as face
 from fleetslo.reliability.alerts import AlertWindow, alert_windows
 from fleetslo.reliability.replay import replay
@@ -259,6 +260,8 @@ def test_what_cannot_be_replayed_is_refused():
         replay(some_minutes([0]), whole)
     with pytest.raises(ParameterError, match="columns service and objective"):
         replay(some_minutes([0]), {("a", "x"): an_objective()})
+    with pytest.raises(PeriodError, match="has no zone"):
+        replay(some_minutes([0]), an_objective(), until=datetime(2026, 11, 1))  # noqa: DTZ001
     with pytest.raises(ParameterError, match=r"condition 1: the short window, 0:05:00, is longer"):
         replay(some_minutes([0]), an_objective(), [condition(4, 5)])
 
@@ -446,6 +449,26 @@ def test_replay_of_a_whole_is_that_of_its_parts_with_overlap(drawn, windows, tar
         return {k: v for k, v in kept.items() if v}
 
     assert told(found) == told(whole)
+
+
+@given(MINUTES, CONDITIONS, TARGETS, st.integers(0, 5), st.integers(0, 12))
+def test_what_fires_at_an_instant_is_what_a_replay_up_to_it_has_not_cleared(
+    drawn, windows, target, least_bad, silent
+):
+    now = max(drawn) + 1 + silent
+
+    def total(length: int) -> tuple[int, int] | None:
+        found = [drawn[m] for m in range(now - length, now) if m in drawn]
+        return (sum(f[0] for f in found), sum(sum(f) for f in found)) if found else None
+
+    lengths = {length for w in windows for length in (w.long_minutes, w.short_minutes)}
+    at_once = [replace(window, after=timedelta(0)) for window in windows]
+    firing_now = face.firing({m: total(m) for m in lengths}, target, at_once, least_bad)
+    for window in at_once:
+        alerts = replay(
+            frame_of(drawn), an_objective(target), [window], least_bad=least_bad, until=after(now)
+        )
+        assert (window in firing_now) is (None in alerts["cleared_at"].to_list())
 
 
 def test_alerts_are_told_in_utc_to_the_minute():
