@@ -24,7 +24,10 @@ RATES = (
     "hour and day to day (Pearson's statistic ÷ degrees of freedom, of the calmer stretch where "
     "one had a burst)."
 )
-SPENT = "budget spent = faults that the objective counts, in its window ÷ its budget."
+SPENT = (
+    "budget spent = faults that the objective counts, in its window ÷ its budget; hours that are "
+    "excluded, such as maintenance, are left out."
+)
 _MOST = 12
 _BOUNDLESS = 1000  # a factor beyond this says no more than that there is no bound
 
@@ -48,8 +51,8 @@ def news_table(rows: pl.DataFrame, labels: tuple[str, str], noun: str = "errors"
             Col("cause", "Upstream", priority=2),
             Col("after_count", "Now", "number"),
             Col("before_count", "Before", "number"),
-            Col("factor", "Factor per request", align="right", priority=2),
-            Col("mostly", "Mostly (UTC)", priority=2, width="19em"),
+            Col("factor", "Factor", align="right", priority=2, width="10em"),
+            Col("mostly", "Mostly (UTC)", priority=2, width="18em"),
             Col("cost", "Budget spent", align="right"),
         ],
         rows=told,
@@ -86,6 +89,7 @@ def groups_table(
         }
         for row in ordered.to_dicts()
     ]
+    plain = bool((rows["counts_as"] == "fault").all())
     return Table(
         title=_groups_title(ordered, by, noun, budget),
         says=f"Each {by}: {labels[1]} against {labels[0]}, per request.",
@@ -98,7 +102,7 @@ def groups_table(
             Col("change", "Change", "badge", words=CHANGES),
             Col("factor", "Factor", align="right", priority=3),
             Col("spent", "Budget spent", "percent", format="share"),
-            Col("counts_as", "Cost", priority=2, words=COUNTS_AS),
+            *([] if plain else [Col("counts_as", "Cost", priority=2, words=COUNTS_AS)]),
         ],
         rows=told,
         made=Made(f"{RATES} {SPENT}", _counts(rows), QUERIES),
@@ -135,7 +139,7 @@ def _factor(row: Mapping[str, Any]) -> str:
     """Return the factor with its interval: "13.7 × (7.6 – 28)", "over 13 ×" for what is new."""
     ratio, low, high = row["ratio"], row["low"], row["high"]
     if low is None:
-        return words.NOTHING if ratio is None else words.ratio(ratio)
+        return words.NOTHING if ratio is None else f"{_roughly(ratio)}{words.THIN}×"
     if ratio is None or high is None or high >= _BOUNDLESS:
         interval = f"over {_roughly(low)}" if low > 1 / _BOUNDLESS else ""
     elif low <= 1 / _BOUNDLESS:
@@ -144,7 +148,7 @@ def _factor(row: Mapping[str, Any]) -> str:
         interval = f"{_roughly(low)} – {_roughly(high)}"
     if ratio is None:
         return f"{interval}{words.THIN}×" if interval else words.NOTHING
-    return words.ratio(ratio) + (f" ({interval})" if interval else "")
+    return f"{_roughly(ratio)}{words.THIN}×" + (f" ({interval})" if interval else "")
 
 
 def _roughly(value: float) -> str:

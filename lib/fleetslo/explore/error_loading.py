@@ -1,6 +1,7 @@
 """What failed at a service, and the budgets that it cost: fetched once, kept while looked at."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import polars as pl
 
 from fleetslo.errors import ObjectiveError
 from fleetslo.periods import Period
+from fleetslo.reliability.exclusions import excluded
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 UNRECORDED = "(kind not recorded)"
 """Faults that the requests have and the table of errors has not."""
+_HOUR = timedelta(hours=1)
 _SERIES = ["service", "endpoint", "region", "version", "hour"]
 
 
@@ -25,16 +28,21 @@ class Budget:
 
     Attributes:
         objective: the objective.
-        window: its whole window, at the end of the period in question.
+        window: the part of its window that it judges, at the end of the period in question.
         budget_count: how many requests may fail in it.
+        excluded: stretches that it does not count, such as maintenance.
     """
 
     objective: "Objective"
     window: Period
     budget_count: float
+    excluded: tuple[Period, ...] = ()
 
     def counted(self, errors: pl.DataFrame) -> pl.DataFrame:
-        """Return the errors that spend it: faults of its window, of the requests it counts."""
+        """Return the errors that spend it: faults of its window, of the requests it counts.
+
+        Errors are known by the hour, so an hour that is excluded in part counts whole.
+        """
         selector = self.objective.selector
         rows = errors.filter(
             pl.col("is_fault"),
@@ -48,6 +56,9 @@ class Budget:
                 rows = rows.filter(
                     pl.col(column).is_in([one for one in known if _matches(one, patterns)])
                 )
+        for one in self.excluded:
+            last = pl.col("hour") + _HOUR
+            rows = rows.filter((pl.col("hour") < one.start) | (last > one.end))
         return rows
 
 
@@ -115,20 +126,22 @@ def with_unrecorded(errors: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFram
 
 def _budgets(fleet: "Fleet", service: str, period: Period) -> tuple[Budget, ...]:
     """Return the budgets that faults spend: of objectives that count all requests."""
-    known = fleet.services(period).filter(pl.col("service") == service)
     try:
-        objectives = fleet.objectives_of(known)
+        objectives = fleet.objectives_at(period, [service])
         judged = fleet.judgements(period, [service])
+        exclusions = fleet.exclusions
     except ObjectiveError:  # its own command explains it; errors can be seen without
         return ()
-    allowed = dict(judged.select("objective", "budget_count").iter_rows())
-    budgets = [
-        Budget(one, one.window.at(period.end), allowed[one.name])
-        for one in objectives
-        if one.selector.requests == "all"
-        and one.method == "Occurrences"
-        and (allowed.get(one.name) or 0) > 0
-    ]
+    about = fleet.services(period).filter(pl.col("service") == service).to_dicts()
+    rows = {row["objective"]: row for row in judged.to_dicts()}
+    budgets = []
+    for one in objectives:
+        row = rows.get(one.name)
+        counts_faults = one.selector.requests == "all" and one.method == "Occurrences"
+        if counts_faults and row is not None and (row["budget_count"] or 0) > 0:
+            window = Period(row["judged_from"], row["window_end"])
+            left_out = [part for each in about for part in excluded(exclusions, one, each, window)]
+            budgets.append(Budget(one, window, row["budget_count"], tuple(left_out)))
     return tuple(sorted(budgets, key=lambda one: (-one.objective.target, one.objective.name)))
 
 

@@ -187,8 +187,7 @@ class ErrorsView(Explorer):
 
 
 def _named(budget: Budget) -> str:
-    days = words.window(budget.window.length)
-    return f"{budget.objective.label[:1].lower()}{budget.objective.label[1:]} ({days})"
+    return f"{budget.objective.label} ({words.window(budget.objective.window.nominal)})"
 
 
 def _told(selection: ErrorSelection, found: Comparison) -> str:
