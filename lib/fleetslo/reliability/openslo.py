@@ -16,6 +16,7 @@ from fleetslo.reliability.documents import Document, Trail
 from fleetslo.reliability.rules import (
     LONGEST_DESCRIPTION,
     Check,
+    any_text,
     anything,
     boolean,
     duration,
@@ -55,10 +56,7 @@ def _labels(doc: Document, trail: Trail, value: Any) -> None:
     for key, item in value.items():
         if not _KEY.fullmatch(key):
             doc.fault((*trail, key), _KEY_RULE)
-        if isinstance(item, list):
-            items(text())(doc, (*trail, key), item)
-        else:
-            text()(doc, (*trail, key), item)
+        (items(any_text) if isinstance(item, list) else any_text)(doc, (*trail, key), item)
 
 
 def _annotations(doc: Document, trail: Trail, value: Any) -> None:
@@ -71,7 +69,7 @@ def _annotations(doc: Document, trail: Trail, value: Any) -> None:
             doc.fault((*trail, key), _KEY_RULE)
         if slash and not _PREFIX.fullmatch(prefix):
             doc.fault((*trail, key), "what stands before the slash must be a DNS name")
-        text()(doc, (*trail, key), item)
+        any_text(doc, (*trail, key), item)
 
 
 _DESCRIPTION = text(LONGEST_DESCRIPTION)

@@ -47,13 +47,20 @@ def anything(doc: Document, trail: Trail, value: Any) -> None:
     """Accept every value."""
 
 
+def any_text(doc: Document, trail: Trail, value: Any) -> None:
+    """Check for text, which may be empty."""
+    if not isinstance(value, str):
+        doc.fault(trail, "it must be text; write it in quotes")
+
+
 def text(longest: int | None = None) -> Check:
     """Return a check for text that is not empty, and at most so many characters long."""
 
     def check(doc: Document, trail: Trail, value: Any) -> None:
+        any_text(doc, trail, value)
         if not isinstance(value, str):
-            doc.fault(trail, "it must be text; write it in quotes")
-        elif not value.strip():
+            return
+        if not value.strip():
             doc.fault(trail, "it must not be empty")
         elif longest is not None and len(value) > longest:
             doc.fault(trail, f"it has {len(value)} characters, and may have {longest}")
