@@ -12,7 +12,7 @@ from fleetslo.reliability.counts import Counted, Stretch
 from fleetslo.reliability.exclusions import Exclusion, excluded, without
 from fleetslo.reliability.expected import earlier_stretches, expected_rest, expected_whole
 from fleetslo.reliability.judging import Asked, burn_minutes, counted_of
-from fleetslo.reliability.lookback import Look, look, looks_of_minutes
+from fleetslo.reliability.lookback import UNSEEN, Look, look, looks_of_minutes
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.slices import (
     Key,
@@ -230,11 +230,19 @@ def looks_of(
     totals = fleet.query(
         "slo/window_totals", period=period, services=services, window_minutes=lengths
     )
-    for row in totals.iter_rows(named=True):
-        if row["service"] in found:
-            found[row["service"]][row["window_minutes"]][row["objective"]] = look(
-                *(row[name] for name in _COUNTS)
-            )
+    seen_of = {
+        row[:4]: look(*row[4:])
+        for row in totals.select(
+            "service", "objective", "definition", "window_minutes", *_COUNTS
+        ).rows()
+    }
+    for one in asked:
+        for objective, _ in one.counted:
+            key = (objective.service, objective.name, objective.selector.definition)
+            for length in lengths:
+                found[objective.service][length][objective.name] = seen_of.get(
+                    (*key, length), UNSEEN
+                )
     # Slices, and minutes that are excluded, are counted from the minutes themselves.
     groups: dict[tuple[Period, ...], list[Unit]] = {}
     for one in asked:

@@ -1,5 +1,5 @@
 -- Good, valid and uncertain events over the last minutes before the end, for each window length.
--- grain: one row per service, objective, window_minutes
+-- grain: one row per service, objective, definition, window_minutes
 WITH windows AS (
   SELECT DISTINCT window_minutes
   FROM UNNEST(@window_minutes) AS window_minutes
@@ -24,6 +24,7 @@ ring_totals AS (
   SELECT
     slo_minutes.service,
     slo_minutes.objective,
+    slo_minutes.definition,
     rings.ring,
     SUM(slo_minutes.good_count) AS good_count,
     SUM(slo_minutes.valid_count) AS valid_count,
@@ -36,12 +37,13 @@ ring_totals AS (
     slo_minutes.minute >= @start
     AND slo_minutes.minute < @end
     AND (ARRAY_LENGTH(@services) = 0 OR slo_minutes.service IN UNNEST(@services))
-  GROUP BY slo_minutes.service, slo_minutes.objective, rings.ring
+  GROUP BY slo_minutes.service, slo_minutes.objective, slo_minutes.definition, rings.ring
 )
 
 SELECT
   ring_totals.service,
   ring_totals.objective,
+  ring_totals.definition,
   windows.window_minutes,
   SUM(ring_totals.good_count) AS good_count,
   SUM(ring_totals.valid_count) AS valid_count,
@@ -50,4 +52,4 @@ SELECT
 FROM windows
 INNER JOIN ring_totals
   ON windows.window_minutes >= ring_totals.ring
-GROUP BY ring_totals.service, ring_totals.objective, windows.window_minutes
+GROUP BY ring_totals.service, ring_totals.objective, ring_totals.definition, windows.window_minutes
