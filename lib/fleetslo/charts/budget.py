@@ -9,6 +9,7 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made, Table
+from fleetslo.charts.objectives import made_of
 from fleetslo.periods import Period
 from fleetslo.reliability.history import (
     burn_by_hour,
@@ -73,7 +74,7 @@ def budget_left(
         "with deployments (ticks) and incidents (bands). Dashed: even spending.",
         figure=fig,
         numbers=days,
-        made=_made(judgement),
+        made=made_of(judgement, ["slo/days", "slo/minutes"]),
     )
 
 
@@ -170,21 +171,6 @@ def burn(
             {"Target": judgement["target"], "Hours over 1 ×": over},
             ["slo/minutes"],
         ),
-    )
-
-
-def _made(judgement: Mapping[str, Any]) -> Made:
-    return Made(
-        "budget = (1 − target) × valid; spent = bad ÷ budget; left = 1 − spent",
-        {
-            "Valid requests": judgement["valid_count"],
-            "Good for certain": judgement["good_count"],
-            "Uncertain (inside the bucket that the threshold cuts)": judgement["uncertain_count"],
-            "Bad": judgement["bad_count"],
-            "Target": judgement["target"],
-            "Budget, in requests": judgement["budget_count"],
-        },
-        ["slo/days", "slo/minutes"],
     )
 
 

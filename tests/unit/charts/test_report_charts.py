@@ -33,7 +33,17 @@ def judgement(
         "objective": f"{name}-availability",
         "label": "Availability",
         "kind": "availability",
+        "method": "Occurrences",
+        "unit": "requests",
         "window_days": 28.0,
+        "window_start": START,
+        "window_end": END,
+        "judged_from": START,
+        "is_running": False,
+        "is_estimated": False,
+        "excluded_minutes": 0,
+        "sli_with_excluded": None,
+        "bad_with_excluded": None,
         "within_s": None,
         **asdict(found),
         "burn_1h": 0.5,
@@ -120,7 +130,7 @@ class TestServiceHead:
         )
         assert "data complete to 1 Nov 00:00" in head.covers
         assert head.headline["budget_left"] == pytest.approx(0.6)
-        assert head.path[1] == ("Payments squad", None)
+        assert head.path[1] == ("Payments squad", "page:squad_review/Payments")
 
     def test_at_risk_says_only(self) -> None:
         head = service.head(ABOUT, judgements(judgement(999_100, 1_000_000)), PERIOD, END)
