@@ -7,6 +7,8 @@ import polars as pl
 
 from fleetslo.charts.fleet import every_service
 from fleetslo.periods import Period
+from fleetslo.reliability.costs import SCHEMA as COSTS
+from fleetslo.reliability.costs import incident_costs, stretches_of, tightest_of
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
@@ -61,6 +63,31 @@ class Overview:
     def incidents(self) -> pl.DataFrame:
         """Incidents that overlap the period."""
         return self._query("oncall/incidents")
+
+    @cached_property
+    def incident_costs(self) -> pl.DataFrame:
+        """What each incident spent of its service's tightest budget; see ``costs.incident_costs``.
+
+        Excluded minutes are counted as well.
+        """
+        until = self.fleet.until(self.period)
+        tightest = tightest_of(self.judgements)
+        stretches = stretches_of(self.incidents, until)
+        if stretches.is_empty():
+            return pl.DataFrame(schema=COSTS)
+        counts = self.fleet.query(
+            "slo/stretches",
+            period=Period(stretches["started_at"].min(), until),  # type: ignore[arg-type]
+            services=stretches["service"].unique().sort().to_list(),
+            stretch_services=stretches["service"].to_list(),
+            stretch_starts=stretches["started_at"].to_list(),
+            stretch_ends=stretches["stretch_end"].to_list(),
+        )
+        definitions = {
+            (one.service, one.name): one.selector.definition
+            for one in self.fleet.objectives_at(self.period)
+        }
+        return incident_costs(stretches, counts, tightest, definitions)
 
     @cached_property
     def freshness(self) -> pl.DataFrame:
