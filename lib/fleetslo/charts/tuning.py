@@ -1,6 +1,6 @@
 """What the past says of a target and a threshold: every window, every target, every threshold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,7 +169,7 @@ def past_title(judged: pl.DataFrame, support: Support, choice: Choice) -> str:
 
 
 def _all(total: int) -> str:
-    return "the only window" if total == 1 else f"all {total} windows"
+    return {1: "the only window", 2: "both windows"}.get(total, f"all {total} windows")
 
 
 def target_table(windows: pl.DataFrame, choice: Choice, targets: Sequence[float]) -> Table:
@@ -193,7 +193,7 @@ def target_table(windows: pl.DataFrame, choice: Choice, targets: Sequence[float]
         title="; ".join(parts) or f"{choice.label}: no window can be judged",
         says=f"{choice.label}{within(choice.within_s)}: each target against every window.",
         columns=[
-            Col("target", "Target", "percent", head=True),
+            Col("target", "Target", "percent", words=target_words(targets), head=True),
             Col("share", "Windows met", "bar"),
             Col("met_count", "met", "number"),
             Col("unsure_count", "unsure", "number", priority=3),
@@ -204,8 +204,12 @@ def target_table(windows: pl.DataFrame, choice: Choice, targets: Sequence[float]
         rows=rows,
         made=Made(_FORMULA, {"Windows": judged.height}, [choice.query]),
         empty="No window can be judged.",
-        width="half",
     )
+
+
+def target_words(targets: Iterable[float]) -> dict[str, str]:
+    """Return what a table calls each target: exactly as it was written."""
+    return {str(one): words.target(one) for one in targets}
 
 
 def _mark(target: float, choice: Choice) -> str:
@@ -248,7 +252,7 @@ def threshold_map(
                 f"{total} windows, unsure in %{{customdata[1]}}<extra></extra>"
             ),
         ),
-        height=max(300, 60 + 15 * len(thresholds)),
+        height=90 + 15 * len(thresholds),
         y_title="threshold",
     )
     fig.update_layout(hovermode="closest")
@@ -293,7 +297,12 @@ def threshold_map(
         columns=[
             Col("within_s", "Threshold", "number", format="latency"),
             Col("worst", "SLI of the worst window", "percent"),
-            Col("always_met", "Tightest target always met", "percent"),
+            Col(
+                "always_met",
+                "Tightest target always met",
+                "percent",
+                words=target_words(numbers["always_met"].drop_nulls()),
+            ),
         ],
     )
 
@@ -305,6 +314,6 @@ def _map_title(numbers: pl.DataFrame, choice: Choice, total: int) -> str:
     if fast.is_empty():
         return f"No threshold tried would always have met {words.target(choice.target)}"
     return (
-        f"{words.target(choice.target)} would always have been met from "
-        f"{words.latency(fast['within_s'][0])} on"
+        f"Of the thresholds tried, {words.latency(fast['within_s'][0])} is the shortest that "
+        f"always met {words.target(choice.target)}"
     )

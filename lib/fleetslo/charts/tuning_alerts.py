@@ -31,7 +31,11 @@ def policy_table(rows: Sequence[Mapping[str, Any]], choice: Choice, working: str
         choice: what is tried.
         working: the working hours, as a clause.
     """
-    shown = [{**row, "found": _found(row)} for row in rows]
+    rates = ("page_month", "outside_month", "ticket_month")
+    shown = [
+        {**row, "found": _found(row), **{key: words.number(row[key], 2) for key in rates}}
+        for row in rows
+    ]
     chosen = next((row for row in rows if row["is_chosen"]), None)
     return Table(
         title=policy_title(chosen, choice) if chosen else f"{choice.label} has nothing to alert on",
@@ -39,9 +43,9 @@ def policy_table(rows: Sequence[Mapping[str, Any]], choice: Choice, working: str
         f"is outside {working}.",
         columns=[
             Col("policy", "Policy", words=POLICIES, head=True),
-            Col("page_month", "Pages a month", "number", format="number"),
-            Col("outside_month", "of them out of hours", "number", format="number"),
-            Col("ticket_month", "Tickets a month", "number", format="number", priority=2),
+            Col("page_month", "Pages a month", align="right"),
+            Col("outside_month", "of them out of hours", align="right"),
+            Col("ticket_month", "Tickets a month", align="right", priority=2),
             Col("found", "Incidents paged", align="right"),
             Col("detect_s", "Half within", "number", format="duration", priority=2),
             Col("needless_count", "Pages outside incidents", "number", priority=3),

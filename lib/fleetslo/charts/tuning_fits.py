@@ -6,7 +6,7 @@ import polars as pl
 
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
-from fleetslo.charts.tuning import Choice
+from fleetslo.charts.tuning import Choice, target_words
 from fleetslo.reliability.agreement import NOTHING_SPENT, Agreement
 from fleetslo.reliability.tuning import LOOSE_SPENT
 
@@ -45,8 +45,13 @@ def fit_table(fits: pl.DataFrame, *, services: bool = False) -> Table:
             *([Col("service", "Service", head=True)] if services else []),
             Col("label", "Objective", head=not services),
             Col("fit", "Target", "badge", words=FITS),
-            Col("target", "Present", "percent"),
-            Col("always_met", "Tightest always met", "percent"),
+            Col("target", "Present", "percent", words=target_words(fits["target"])),
+            Col(
+                "always_met",
+                "Tightest always met",
+                "percent",
+                words=target_words(fits["always_met"].drop_nulls()),
+            ),
             Col("met", "Windows met", align="right", priority=2),
             Col("worst_spent", "Worst window spent", "percent", format="share", priority=3),
         ],

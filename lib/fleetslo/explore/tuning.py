@@ -34,7 +34,7 @@ from fleetslo.periods import Period
 from fleetslo.reliability.agreement import Agreement, agreement
 from fleetslo.reliability.exporting import as_yaml
 from fleetslo.reliability.objectives import Objective
-from fleetslo.reliability.tuning import LADDER
+from fleetslo.reliability.tuning import supported, worth_showing
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
@@ -43,7 +43,6 @@ WORKING_HOURS = (9, 17)
 """From nine to five, Monday to Friday, by the clock of a service's on-call."""
 
 _REMEMBERED = 8  # services whose minutes are kept; going back to one is then immediate
-_LOOSEST = 0.9  # a looser target is shown only where it is tried
 
 
 class TuningView(Shown):
@@ -95,7 +94,8 @@ class TuningView(Shown):
                 self.controls.widget,
                 self.status,
                 self.past.widget,
-                halves(self.map.widget, self.targets.widget),
+                self.map.widget,
+                self.targets.widget,
                 self.policies.widget,
                 self.alerts.widget,
             ],
@@ -242,16 +242,17 @@ class TuningView(Shown):
             present=objective.target,
             query="latency/hours" if moves else "slo/minutes",
         )
-        targets = sorted(
-            {one for one in LADDER if one >= _LOOSEST} | {choice.target, choice.present}
-        )
+        both = (choice.target, choice.present)
         self.windows = past.windows(objective, choice.within_s)
         self.past.show(past_windows(self.windows, choice))
+        targets = worth_showing(supported(self.windows).best, both)
         self.targets.show(target_table(self.windows, choice, targets))
         if moves:
-            met = met_map(past.by_threshold(objective), targets)
+            windows = past.by_threshold(objective)
+            slowest = supported(windows[max(windows)])
+            targets = worth_showing(slowest.best, both)
             present_s = objective.selector.within_s or 0.0
-            self.map.show(threshold_map(met, choice, present_s, targets))
+            self.map.show(threshold_map(met_map(windows, targets), choice, present_s, targets))
         else:
             self.map.clear()
         self.fitting.show(fit_table(past.fits))
@@ -318,18 +319,6 @@ class TuningView(Shown):
             f"Alerts are replayed from {words.moment(found.since)} on: requests of earlier minutes "
             f"are not kept, so nobody can count them{within(choice.within_s)}."
         )
-
-
-def halves(*shown: widgets.Widget) -> widgets.Widget:
-    """Return widgets beside each other, below each other on a narrow screen."""
-    return widgets.GridBox(
-        list(shown),
-        layout=widgets.Layout(
-            width="100%",
-            grid_template_columns="repeat(auto-fit, minmax(min(420px, 100%), 1fr))",
-            grid_gap="8px 24px",
-        ),
-    )
 
 
 def _told(objective: Objective, choice: Choice, period: Period, late: str) -> str:

@@ -19,7 +19,7 @@ from fleetslo.reliability.latency import merge, quantile_frame
 from fleetslo.reliability.selectors import Selector
 
 MOST_THRESHOLDS = 40  # a heat map of more rows is no longer read row by row
-_FASTEST, _SLOWEST = 0.5, 0.9999  # thresholds beyond these quantiles ask for nothing or for all
+_FASTEST, _SLOWEST = 0.85, 0.9999  # no target is met under the first, any of four nines at the last
 _MINUTES = 60
 
 
@@ -40,7 +40,7 @@ def selected(hours: pl.DataFrame, selector: Selector) -> pl.DataFrame:
 def offered(hours: pl.DataFrame, present_s: float) -> list[float]:
     """Return the thresholds worth trying, in seconds, ascending.
 
-    They are bucket bounds from the median to the 99.99th percentile, thinned evenly to at most
+    They are bucket bounds from the 85th to the 99.99th percentile, thinned evenly to at most
     ``MOST_THRESHOLDS``, the bounds next to the present threshold, and that itself. Bounds have
     ten digits, as people write them; they still count as bounds.
     """

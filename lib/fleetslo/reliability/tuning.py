@@ -33,6 +33,9 @@ LOOSE_SPENT = 0.25
 
 # Targets as people write them: 90, 95, 97, 98, 99, 99.5 … 99.999 %.
 _STEPS = ("5", "3", "2", "1")
+_LOOSEST_SHOWN = 0.9
+_NEVER_MET_SHOWN = 2
+
 LADDER: tuple[float, ...] = (
     0.5,
     0.7,
@@ -123,6 +126,18 @@ def met_by_target(windows: pl.DataFrame, targets: Sequence[float] = LADDER) -> p
     names = ["target", "window_count", "met_count", "missed_count", "unsure_count"]
     types = {"target": pl.Float64} | dict.fromkeys(names[1:], pl.Int64)
     return pl.DataFrame(found, schema=types, orient="row")
+
+
+def worth_showing(best: float | None, always: Iterable[float]) -> list[float]:
+    """Return the targets worth a row: from 90 % on to the first two that were never met.
+
+    Args:
+        best: the best SLI of any window; None where none could be judged.
+        always: targets to show in any case.
+    """
+    reach = [one for one in LADDER if one >= _LOOSEST_SHOWN]
+    met = sum(best is not None and one <= best for one in reach)
+    return sorted({*reach[: met + _NEVER_MET_SHOWN], *always})
 
 
 @dataclass(frozen=True)
