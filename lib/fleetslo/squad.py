@@ -9,7 +9,6 @@ import polars as pl
 from fleetslo.periods import Period
 from fleetslo.published import read_published_numbers
 from fleetslo.reliability.combined import contributions, left_out
-from fleetslo.reliability.exclusions import excluded
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.policies import PolicyState, overspent_periods, policy_state
 from fleetslo.reliability.restatements import restatements
@@ -146,7 +145,7 @@ class SquadView:
         """
         frames = [pl.DataFrame(schema=_NO_CAUSES)]
         for row in self.judgements.iter_rows(named=True):
-            if not row["bad_count"] or row["kind"] == "composite":
+            if not row["budget_spent"]:
                 continue
             explained = self.views[row["service"]].explanation(row["objective"])
             if row["verdict"] == "unjudged":
@@ -164,22 +163,13 @@ class SquadView:
         """What each judged objective spent of its budget on each day of the period.
 
         ``spent`` and ``bad_count`` are null on a day without telemetry. Excluded minutes are in
-        none of them, composites have no requests of their own and are left out.
+        none of them.
         """
-        from fleetslo.reliability.history import spent_by_hour
-
         frames = [pl.DataFrame(schema=_NO_DAYS)]
         for row in self.judgements.iter_rows(named=True):
-            objective = self.objectives.get((row["service"], row["objective"]))
-            judged = row["verdict"] != "unjudged" and row["budget_count"]
-            if objective is None or objective.members or not judged:
+            if row["verdict"] == "unjudged" or not row["budget_count"]:
                 continue
-            view, window = (
-                self.views[row["service"]],
-                Period(row["window_start"], row["window_end"]),
-            )
-            gone = excluded(self.fleet.exclusions, objective, view.about, window)
-            hours = spent_by_hour(view.minutes, objective, window, gone)
+            hours = self.views[row["service"]].spent_by_hour(row["objective"])
             frames.append(
                 hours.filter(pl.col("hour").is_between(self.period.start, self.period.end, "left"))
                 .group_by(pl.col("hour").dt.date().alias("day"), maintain_order=True)

@@ -134,7 +134,6 @@ def _culprit(row: Row, causes: pl.DataFrame) -> str:
 
 _SPOKEN = {
     "incident": "incident `{}`",
-    "deployment": "deployment `{}`",
     "upstream": "failures of `{}`",
     "overlap": "`{}` together",
 }
@@ -281,7 +280,8 @@ def changes(
     parts = moves(now, before)
     when = f"the period before ({period.previous().label})"
     if not before.filter(pl.col("verdict") != "unjudged").height:
-        text = f"**Since {when}:** there is no verdict of it to compare with."
+        why = f": {before['reason'][0]}" if before.height else ""
+        text = f"**Since {when}:** there is no verdict of it to compare with{why}."
     elif not parts:
         text = f"**Since {when}:** every verdict is the same."
     else:

@@ -130,10 +130,15 @@ def _says(whole: Combined, noun: str, left_out: Sequence[str]) -> str:
         return "There is nothing to weigh."
     sli = words.percent(whole.sli, against=whole.target)
     text = (
-        f"Combined SLI for {noun}: {sli}, where the targets allow "
+        f"Combined SLI for {noun}: {sli}, where the targets ask for "
         f"{words.percent(whole.target, against=whole.sli)}; "
-        f"{words.share(whole.budget_left)} of the combined budget is left."
     )
+    if whole.budget_left is None:
+        text += "the combined budget is less than one request."
+    elif whole.budget_left < 0:
+        text += f"the combined budget is overspent by {words.share(-whole.budget_left)}."
+    else:
+        text += f"{words.share(whole.budget_left)} of the combined budget is left."
     if left_out:
         text += f" Not weighed, as no objective counts requests: {words.listed(list(left_out))}."
     return text

@@ -80,7 +80,7 @@ def objective_table(rows: Sequence[Row], objectives: Mapping[Key, Objective]) ->
             Col("service", "Service", "link", page="page"),
             Col("counted", "Objective"),
             Col("verdict", "Verdict", "verdict"),
-            Col("target", "Target", "percent", priority=3),
+            Col("target", "Target", "percent", priority=3, words=_targets(rows)),
             Col("sli", "SLI", "percent", against="target", priority=2),
             Col("budget_left", "Budget left", "bar", verdict="verdict"),
             Col("spent_week", "Spent in 7 days", "percent", format="share", priority=2),
@@ -102,6 +102,11 @@ def objective_table(rows: Sequence[Row], objectives: Mapping[Key, Objective]) ->
         empty="No objective names a service of the squad.",
         most=15,
     )
+
+
+def _targets(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the words for each target: as it was written, not with the digits of an SLI."""
+    return {str(row["target"]): words.target(row["target"]) for row in rows}
 
 
 def _title(rows: Sequence[Row]) -> str:

@@ -41,7 +41,8 @@ class Combined:
         budget_count: how many might have been bad: the sum of the services' budgets.
         sli: good ÷ valid.
         target: of the services, weighted by their requests.
-        budget_left: 1 − bad ÷ budget; under 0 when overspent.
+        budget_left: 1 − bad ÷ budget; under 0 when overspent. None for a budget of less than one
+            request, which nobody can keep.
     """
 
     valid_count: float
@@ -110,5 +111,5 @@ def combine(contributed: pl.DataFrame, kind: str) -> Combined:
         budget_count=budget,
         sli=(valid - bad) / valid if valid else None,
         target=1 - budget / valid if valid else None,
-        budget_left=1 - bad / budget if budget else None,
+        budget_left=1 - bad / budget if budget >= 1 else None,
     )

@@ -239,7 +239,8 @@ class TestChanges:
         same = judgements(MET)
         assert "every verdict is the same" in squad.changes(same, same, PERIOD, []).sentence
         dark = judgements(judgement(1, 1, coverage=0.3))
-        assert "no verdict of it" in squad.changes(same, dark, PERIOD, []).sentence
+        line = squad.changes(same, dark, PERIOD, []).sentence
+        assert f"there is no verdict of it to compare with: coverage is 30{THIN}%" in line
 
     def test_a_restatement_says_both_numbers_and_why(self) -> None:
         restated = {
@@ -318,7 +319,8 @@ class TestImpact:
         )
         assert chart.title == f"small caused 80{THIN}% of the errors with 10{THIN}% of the requests"
         # 9,985 good of 10,000; the targets allow 10 bad, so 15 overspend by half
-        assert f"errors: 99.85{THIN}%, where the targets allow 99.90{THIN}%; −50" in chart.says
+        assert f"errors: 99.85{THIN}%, where the targets ask for 99.90{THIN}%; " in chart.says
+        assert chart.says.endswith(f"the combined budget is overspent by 50{THIN}%.")
         assert chart.numbers["bad_count"].sum() == 15
         assert chart.numbers["impact"].sum() == pytest.approx(0.0015)
 

@@ -81,6 +81,12 @@ def test_what_counts_no_requests_is_left_out_and_named() -> None:
     assert left_out(both) == ["indexer", "sliced"]
 
 
+def test_a_budget_of_less_than_one_request_is_not_judged() -> None:
+    few = combine(contributions(counts(("a", "availability", 507, 2))), "availability")
+    assert few.budget_count == pytest.approx(0.507)
+    assert (few.sli, few.budget_left) == (505 / 507, None)
+
+
 def test_nothing_counted_is_no_number() -> None:
     none = combine(contributions(counts(("a", "availability", 0, 0))), "availability")
     assert (none.sli, none.target, none.budget_left) == (None, None, None)
