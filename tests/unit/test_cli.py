@@ -47,6 +47,7 @@ def test_the_commands_of_the_first_version_are_there() -> None:
     names = {" ".join(words) for words in commands()}
     assert {
         "demo", "query", "report", "run", "init", "settings", "doctor", "objectives check",
+        "objectives show", "objectives export",
         "warehouse create", "warehouse load", "warehouse check", "warehouse rollup",
         "warehouse describe", "warehouse migrate",
     } <= names  # fmt: skip
@@ -174,6 +175,147 @@ def test_the_packaged_objectives_are_listed(capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr().out
     assert "{service}-availability" in out
     assert "all valid" in out
+
+
+PROJECT = """
+apiVersion: openslo/v1
+kind: SLO
+metadata:
+  name: shop-availability
+  annotations: {fleetslo/owner: Shop, fleetslo/reviewed: "2026-01-31", fleetslo/since: "2026-02-01"}
+spec:
+  service: shop
+  indicatorRef: served
+  timeWindow: [{duration: 1M, calendar: {startTime: 2026-01-01 00:00:00, timeZone: Europe/Paris}}]
+  budgetingMethod: Timeslices
+  objectives: [{target: 0.99, timeSliceTarget: 0.95, timeSliceWindow: 5m}]
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: stock-availability}
+spec:
+  service: stock
+  indicatorRef: theirs
+  timeWindow: [{duration: 30d, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.9}]
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: "{service}-served", annotations: {fleetslo/for: tier = 1}}
+spec:
+  service: "{service}"
+  indicatorRef: served
+  timeWindow: [{duration: 30d, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.9}]
+---
+apiVersion: openslo/v1
+kind: SLI
+metadata: {name: served}
+spec:
+  ratioMetric:
+    bad: {metricSource: {type: fleetslo, spec: {requests: failed}}}
+    total: {metricSource: {type: fleetslo, spec: {requests: all}}}
+---
+apiVersion: openslo/v1
+kind: SLI
+metadata: {name: theirs}
+spec:
+  ratioMetric:
+    good: {metricSource: {type: Prometheus, spec: {query: good}}}
+    total: {metricSource: {type: Prometheus, spec: {query: total}}}
+"""
+
+
+@pytest.fixture
+def project(away: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of two services and a template, without data."""
+    cli.run(["init", "mine"])
+    folder = away / "mine"
+    (folder / "queries/objectives/mine.yaml").write_text(PROJECT)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_check_counts_every_kind_and_says_what_to_know(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert cli.run(["objectives", "check", "queries/objectives/mine.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert "3 objectives, all valid; 1 not measurable here (documents: 2 SLI, 3 SLO)" in out
+    assert "stock-availability: not measurable here: its numbers come from Prometheus" in out
+    # 14.4 × is not reached at 90 %, where a total outage burns at 1 / 0.1.
+    never = "the page at 14.4 × never fires: a total outage burns at 10 ×"
+    assert f"stock-availability and {{service}}-served: {never}" in out
+
+
+def test_show_says_what_an_objective_amounts_to_without_any_data(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert cli.run(["objectives", "show", "shop"]) == 0
+    out, err = capsys.readouterr()
+    assert "no warehouse here, whose catalogue says which services a template is for" in err
+    for line in (
+        "shop-availability (availability)",
+        "method    Timeslices",
+        "owner     Shop",
+        "reviewed  31 Jan 2026",
+        "since     1 Feb 2026",
+        # The window of 30 days: the workbook's own table.
+        "alert     page at 14.4 × over 1\u202fh and 5\u202fmin",
+        "mine.yaml, document 1: written for this service",
+    ):
+        assert line.replace("\u202f", " ") in out.replace("\u202f", " ")
+
+
+def test_show_of_a_service_that_nobody_names(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["objectives", "show", "shpo"]) == 21
+    assert "Did you mean 'shop'?" in capsys.readouterr().err
+
+
+def test_export_writes_documents_that_read_back(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["objectives", "export", "--service", "shop", "--to", "one.yaml"]) == 0
+    assert "one.yaml: 1 objective" in capsys.readouterr().out
+    written = Path("one.yaml").read_text()
+    assert "indicatorRef" not in written
+    assert "timeZone: Europe/Paris" in written
+    assert cli.run(["objectives", "check", "one.yaml"]) == 0
+    capsys.readouterr()
+    assert cli.run(["objectives", "export"]) == 0
+    whole = capsys.readouterr().out
+    assert "query: total" in whole  # what is not measured here is not lost
+    assert cli.run(["objectives", "export", "--to", "all"]) == 0
+    names = {path.name for path in Path("all").iterdir()}
+    assert {"shop-availability-2026-02-01.yaml", "stock-availability.yaml"} <= names
+    assert cli.run(["objectives", "check", "all"]) == 0
+
+
+def test_export_knows_the_services_of_the_warehouse(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = (
+        "service,squad,system,tier,language,framework,lifecycle,oncall_timezone,valid_from,valid_to"
+    )
+    row = "cart,Shop,store,1,java,apollo,production,Europe/Paris,2026-01-01T00:00:00Z,"
+    Path("services.csv").write_text(f"{head}\n{row}\n")
+    cli.run(["warehouse", "create"])
+    assert cli.run(["warehouse", "load", "services", "services.csv"]) == 0
+    capsys.readouterr()
+    assert cli.run(["objectives", "show", "cart"]) == 0
+    out = capsys.readouterr().out
+    assert "cart-served" in out
+    assert "template for tier = 1" in out
+    assert cli.run(["objectives", "export", "--service", "cart"]) == 0
+    out = capsys.readouterr().out
+    assert "name: cart-served" in out
+    assert "{service}" not in out
 
 
 def test_completion_is_offered(away: Path) -> None:

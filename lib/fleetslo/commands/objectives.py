@@ -70,8 +70,9 @@ def show(
     if service not in rows:
         known = sorted(rows)
         raise UnknownService(
-            f"no document, and no warehouse here, names a service {service!r}."
-            f"{nearest(service, known)} A template needs to know the service's tier: load services"
+            f"neither a document nor the warehouse names a service {service!r}."
+            f"{nearest(service, known)} "
+            "Load the table services, so that templates can find it"
         )
     templates = {one.source: one.for_condition for one in written if one.for_condition}
     found = _resolved(written, {service: rows[service]})
@@ -117,9 +118,7 @@ def export(
 
 def _services(url: str | None, written: "list[Objective]") -> dict[str, dict[str, Any]]:
     """Return what is known of each service, by name: catalogued, seen, or named in a document."""
-    from datetime import timedelta
-
-    from fleetslo.errors import WarehouseEmpty, WarehouseMissing
+    from fleetslo.errors import WarehouseMissing
     from fleetslo.fleet import open_fleet
     from fleetslo.periods import Period, instant
     from fleetslo.reliability.conditions import FIELDS
@@ -129,13 +128,15 @@ def _services(url: str | None, written: "list[Objective]") -> dict[str, dict[str
     found = {name: {**nothing, "service": name} for name in sorted(named)}
     try:
         fleet = open_fleet(url)
-        ever = Period(instant("2000-01-01"), fleet.complete_until + timedelta(days=1))
+        ever = Period(instant("2000-01-01"), instant("2100-01-01"))
         rows = fleet.services(ever).iter_rows(named=True)
-    except (WarehouseMissing, WarehouseEmpty):
+    except WarehouseMissing:
         if url is not None:
             raise
         if any(one.for_condition for one in written):
-            complain("there is no data here: no catalogue says which services a template is for")
+            complain(
+                "there is no warehouse here, whose catalogue says which services a template is for"
+            )
         return found
     return found | {row["service"]: row for row in rows}
 
