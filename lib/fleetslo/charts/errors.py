@@ -13,7 +13,7 @@ from fleetslo.charts.blocks import Chart, Col, Made
 from fleetslo.charts.latency_grid import bin_width
 from fleetslo.periods import Period
 from fleetslo.reliability.bursts import burst
-from fleetslo.reliability.error_changes import Stretch
+from fleetslo.reliability.clumping import Stretch
 
 Measure = Literal["count", "share"]
 QUERIES = ("errors/hours", "requests/hours")

@@ -8,7 +8,8 @@ import polars as pl
 
 from fleetslo.explore.error_loading import Budget
 from fleetslo.reliability.bursts import burst
-from fleetslo.reliability.error_changes import Stretch, error_changes
+from fleetslo.reliability.clumping import Stretch
+from fleetslo.reliability.error_changes import error_changes
 from fleetslo.reliability.error_places import standing_out
 
 COMBINATION = ("error", "endpoint", "upstream")

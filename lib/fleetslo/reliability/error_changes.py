@@ -9,15 +9,14 @@ Biometrika 26 (1934) 404-413 (the interval of a share).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import betaincinv
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from fleetslo.errors import ParameterError
-from fleetslo.reliability.intervals import LEAST_BLOCKS
+from fleetslo.reliability.clumping import Stretch, clumping, with_requests
 
 DIMENSIONS = ("error", "endpoint", "upstream", "version", "region")
 """What errors can be told apart by."""
@@ -25,20 +24,6 @@ LEAST_ERRORS = 5  # on both sides together; fewer say nothing at any confidence
 _KNOWN_WELL = 20  # errors on each side from which on their clumping is used for the others
 # Clumping that differs by more is not the same thing measured twice: one side had a burst.
 _ALIKE = 8
-PLACES = ("endpoint", "region", "version")  # dimensions that requests have as well
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """What happened over a stretch of time.
-
-    Attributes:
-        errors: rows as of ``errors/hours``.
-        requests: rows as of ``requests/hours``, of everything that could have failed.
-    """
-
-    errors: pl.DataFrame
-    requests: pl.DataFrame
 
 
 def error_changes(
@@ -74,7 +59,7 @@ def error_changes(
         .with_columns(pl.col("before_count", "after_count").fill_null(0))
     )
     for side, stretch in (("before", before), ("after", after)):
-        rows = _with_requests(rows, stretch, keys, f"{side}_request_count")
+        rows = with_requests(rows, stretch, keys, f"{side}_request_count")
     rows = rows.with_columns(
         before_rate=_per(pl.col("before_count"), pl.col("before_request_count")),
         after_rate=_per(pl.col("after_count"), pl.col("after_request_count")),
@@ -85,7 +70,7 @@ def error_changes(
     return (
         _with_bounds(rows, confidence)
         .with_columns(change=_change())
-        .drop("before_clumping", "after_clumping")
+        .drop(f"{side}_{name}" for side in ("before", "after") for name in ("clumping", "freedom"))
         .sort(
             "excess_count",
             "after_count",
@@ -110,110 +95,61 @@ def _per(count: pl.Expr, of: pl.Expr) -> pl.Expr:
     return pl.when(of > 0).then(count / of)
 
 
-def _places(keys: Sequence[str]) -> list[str]:
-    return [key for key in keys if key in PLACES]
-
-
-def _total(requests: pl.DataFrame, keys: Sequence[str], name: str) -> pl.DataFrame:
-    """Return requests per combination of keys; one row where there are no keys."""
-    counted = pl.col("request_count").sum().alias(name)
-    return requests.group_by(keys).agg(counted) if keys else requests.select(counted)
-
-
-def _joined(rows: pl.DataFrame, requests: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    if not keys:
-        return rows.join(requests, how="cross")
-    return rows.join(requests, on=keys, how="left", nulls_equal=True)
-
-
-def _with_requests(
-    rows: pl.DataFrame, stretch: Stretch, keys: Sequence[str], name: str
-) -> pl.DataFrame:
-    places = _places(keys)
-    return _joined(rows, _total(stretch.requests, places, name), places).with_columns(
-        pl.col(name).fill_null(0)
-    )
-
-
 def _counted(stretch: Stretch, keys: Sequence[str], side: str) -> pl.DataFrame:
-    """Return errors of each combination, and how clumped they came: 1 is as chance has it."""
+    """Return errors of each combination, and how clumped they came, of one side."""
     counts = stretch.errors.group_by(keys).agg(pl.col("error_count").sum().alias(f"{side}_count"))
-    counts = counts.filter(pl.col(f"{side}_count") > 0)
-    clumping = [
-        _clumping(stretch, keys, every, least) for every, least in (("1h", 2), ("1d", LEAST_BLOCKS))
-    ]
-    for position, one in enumerate(clumping):
-        counts = counts.join(
-            one.rename({"clumping": f"clumping_{position}"}),
-            on=keys,
-            how="left",
-            nulls_equal=True,
-        )
-    return counts.with_columns(pl.max_horizontal("^clumping_.*$").alias(f"{side}_clumping")).drop(
-        "^clumping_.*$"
+    clumps = clumping(stretch, keys).rename(lambda name: name if name in keys else f"{side}_{name}")
+    return counts.filter(pl.col(f"{side}_count") > 0).join(
+        clumps, on=keys, how="left", nulls_equal=True
     )
 
 
-def _clumping(stretch: Stretch, keys: Sequence[str], every: str, least: int) -> pl.DataFrame:
-    """Return Pearson's statistic over its degrees of freedom, of each combination over blocks.
+def _shared_clumping(rows: pl.DataFrame, beyond: float) -> NDArray[np.float64]:
+    """Return what counts are divided by: how clumped such errors come, at least 1.
 
-    With e = k n_b / n expected in a block of n_b requests, the sum of (k_b - e)^2 / e is
-    (n / k) times the sum of k_b^2 / n_b, less k; blocks without the error need no row.
-    It is null where there are fewer than ``least`` blocks.
+    It is the mean of both sides, or that of the calmer one where the other had a burst; at least
+    the median of all kinds that are known well, which stands for those not seen on both sides.
+    What rests on few blocks is known roughly, so it grows by the square of Student's quantile
+    over the normal one.
     """
-    places = _places(keys)
-    block = pl.col("hour").dt.truncate(every).alias("block")
-    traffic = (
-        stretch.requests.group_by(*places, block)
-        .agg(block_requests=pl.col("request_count").sum())
-        .filter(pl.col("block_requests") > 0)
+    sides = "before_clumping", "after_clumping"
+    calmer, other = pl.min_horizontal(*sides), pl.max_horizontal(*sides)
+    burst = other > _ALIKE * calmer
+    first = pl.col("before_clumping") <= pl.col("after_clumping")
+    freedom = (
+        pl.when(~burst)
+        .then(pl.col("before_freedom") + pl.col("after_freedom"))
+        .when(first)
+        .then(pl.col("before_freedom"))
+        .otherwise(pl.col("after_freedom"))
     )
-    blocks = pl.len().alias("blocks"), pl.col("block_requests").sum().alias("all_requests")
-    whole = traffic.group_by(places).agg(*blocks) if places else traffic.select(*blocks)
-    clumps = (
-        stretch.errors.group_by(*keys, block)
-        .agg(pl.col("error_count").sum())
-        .join(traffic, on=[*places, "block"], how="inner", nulls_equal=True)
-        .group_by(keys)
-        .agg(
-            k=pl.col("error_count").sum(),
-            squares=(
-                pl.col("error_count").cast(pl.Float64).pow(2) / pl.col("block_requests")
-            ).sum(),
-        )
-        .filter(pl.col("k") > 0)
+    found = rows.select(
+        shared=pl.when(burst).then(calmer).otherwise((calmer + other) / 2),
+        freedom=freedom,
+        known=pl.min_horizontal("before_count", "after_count") >= _KNOWN_WELL,
+        both=pl.col("before_clumping").is_not_null() & pl.col("after_clumping").is_not_null(),
     )
-    statistic = pl.col("squares") * pl.col("all_requests") / pl.col("k") - pl.col("k")
-    return _joined(clumps, whole, places).select(
-        *keys,
-        clumping=pl.when(pl.col("blocks") >= least).then(statistic / (pl.col("blocks") - 1)),
-    )
+    well = found.filter(pl.col("both") & pl.col("known"))
+    usual = max(1.0, float(well["shared"].median() or 1.0))  # type: ignore[arg-type]
+    both = found["both"].to_numpy()
+    student = stdtrit(np.where(both, found["freedom"].fill_null(1).to_numpy(), 1.0), 1 - beyond)
+    own = found["shared"].fill_null(1).to_numpy() * (student / ndtri(1 - beyond)) ** 2
+    return np.maximum(np.where(both, own, usual), usual)
 
 
 def _with_bounds(rows: pl.DataFrame, confidence: float) -> pl.DataFrame:
     """Return the rows with ``low`` and ``high`` of the ratio, all of them true at once."""
-    sides = "before_clumping", "after_clumping"
-    calmer, other = pl.min_horizontal(*sides), pl.max_horizontal(*sides)
-    shared = pl.when(other > _ALIKE * calmer).then(calmer).otherwise((calmer + other) / 2)
-    both = pl.col("before_clumping").is_not_null() & pl.col("after_clumping").is_not_null()
-    known = rows.filter(both & (pl.min_horizontal("before_count", "after_count") >= _KNOWN_WELL))
-    usual = max(1.0, float(known.select(shared.median()).item() or 1.0))
-    clumping = pl.max_horizontal(pl.when(both).then(shared).otherwise(usual), pl.lit(usual))
     enough = (
         (pl.col("before_count") + pl.col("after_count") >= LEAST_ERRORS)
         & (pl.col("before_request_count") > 0)
         & (pl.col("after_request_count") > 0)
     )
     beyond = (1 - confidence) / max(1, rows.filter(enough).height) / 2
-    found = rows.select(
-        (pl.col("before_count") / clumping).alias("before"),
-        (pl.col("after_count") / clumping).alias("after"),
-        (pl.col("before_request_count") / pl.col("after_request_count")).alias("odds"),
-    )
-    first, second = (found[side].to_numpy() for side in ("before", "after"))
+    shared = _shared_clumping(rows, beyond)
+    first, second = (rows[f"{side}_count"].to_numpy() / shared for side in ("before", "after"))
     low = _share_bound(second, first + 1, beyond)
     high = _share_bound(second + 1, first, 1 - beyond)
-    odds = found["odds"]
+    odds = rows["before_request_count"] / rows["after_request_count"]
     bounds = pl.DataFrame(
         {"low": pl.Series(low / (1 - low)) * odds, "high": pl.Series(_odds(high)) * odds}
     )
