@@ -19,8 +19,8 @@ FITS = {
 """What a fit is called; in the order in which they need somebody."""
 
 _BEYOND = (
-    "beyond the usual = bad − what the same hours of other days and the hours around it would have "
-    "had; share of the budget of a whole window at the period's traffic"
+    "beyond the usual = bad − valid × the usual share of bad, which is that of the median hour "
+    "outside incidents; of the budget of a whole window at the period's traffic"
 )
 
 

@@ -1,6 +1,9 @@
 """Whether an SLI sees what people saw: incidents that spent nothing, spending without an incident.
 
-Frames of counts are those of ``reliability.tuning``, one row per minute.
+Frames of counts are those of ``reliability.tuning``, one row per minute or slice. What is usual is
+one share for the whole period, unlike in ``reliability.background``, which drifts with the days:
+trouble that went on for days without an incident is just what is looked for, and must not pass for
+usual.
 """
 
 from dataclasses import dataclass
