@@ -6,7 +6,7 @@ moves; in a calendar window they stay until its end. Source of burn and budget: 
 chapter 5; of the interval: Efron and Tibshirani, An Introduction to the Bootstrap, chapter 8.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,8 +14,15 @@ import polars as pl
 
 from fleetslo.errors import ParameterError
 from fleetslo.reliability.intervals import LEAST_BLOCKS, block_bootstrap
-from fleetslo.reliability.outlook import NOTHING, Ahead, Past
+from fleetslo.reliability.outlook import NOTHING, Ahead, Numbers, Past
 from fleetslo.reliability.windows import RollingWindow, Window
+
+_PATH: dict[str, pl.DataType] = {
+    "at": pl.Datetime("us", "UTC"),
+    **dict.fromkeys(("budget_left", "low", "high"), pl.Float64()),
+}
+_MOST_STEPS = 240
+"""Instants of the path ahead: enough for a line that is drawn over a page's width."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Forecast:
             0 when it is overspent, None where no traffic is expected.
         recovers_at: when an overspent rolling window is within its budget again, at this burn;
             None where it is not overspent, or not before the horizon.
+        path: the share of the budget left ahead at this burn: ``at, budget_left, low, high``, with
+            the bounds null where there are too few hours; empty where nothing is expected.
     """
 
     horizon: datetime
@@ -51,6 +60,9 @@ class Forecast:
     gone_chance: float | None = None
     affordable_burn: float | None = None
     recovers_at: datetime | None = None
+    path: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema=_PATH), compare=False, repr=False
+    )
 
 
 def forecast(
@@ -103,6 +115,12 @@ def forecast(
     found = Forecast(horizon, affordable_burn=ahead.affordable())
     if burn is not None:
         found = replace(found, burn=burn.value, burn_low=burn.low, burn_high=burn.high)
+    futures = None
+    if burn is not None and len(ahead.times):
+        steady = burn.value * ahead.share * ahead.valid_by[None, :]
+        if len(blocks) >= LEAST_BLOCKS:
+            futures = ahead.futures(blocks, resamples, seed)
+        found = replace(found, path=_path(ahead, steady, futures, until, budget_count, confidence))
     if ahead.left_now <= NOTHING * budget_count:
         went = past.reached(budget_count, whole.start)
         found = replace(found, gone_at=went, gone_low=went, gone_high=went, gone_chance=1.0)
@@ -112,11 +130,11 @@ def forecast(
         return found
     if burn is None or not len(ahead.times):
         return found
-    gone = ahead.gone(burn.value * ahead.share * ahead.valid_by[None, :])[0]
+    gone = ahead.gone(steady)[0]
     found = replace(found, gone_at=_instant(gone, until))
-    if len(blocks) < LEAST_BLOCKS:
+    if futures is None:
         return found
-    draws = np.sort(ahead.gone(ahead.futures(blocks, resamples, seed)))
+    draws = np.sort(ahead.gone(futures))
     beyond = int(resamples * (1 - confidence) / 2)
     # The value lies in its interval, also where few hours make the draws lopsided.
     low, high = min(draws[beyond], gone), max(draws[resamples - 1 - beyond], gone)
@@ -126,6 +144,36 @@ def forecast(
         gone_high=_instant(high, until),
         gone_chance=float(np.isfinite(draws).mean()),
     )
+
+
+def _path(
+    ahead: Ahead,
+    steady: Numbers,
+    futures: Numbers | None,
+    until: datetime,
+    budget_count: float,
+    confidence: float,
+) -> pl.DataFrame:
+    """Return what is left at some instants ahead, and between which shares most futures lie."""
+    count = len(ahead.times)
+    places = np.unique(np.linspace(0, count - 1, min(count, _MOST_STEPS)).astype(int))
+    line = ahead.share_left(steady)[0, places]
+    low = high = np.full(len(places), np.nan)
+    if futures is not None:
+        edges = [(1 - confidence) / 2, (1 + confidence) / 2]
+        low, high = np.quantile(ahead.share_left(futures)[:, places], edges, axis=0)
+    at = [until, *(until + timedelta(seconds=float(step)) for step in ahead.times[places])]
+    now = ahead.left_now / budget_count
+    frame = pl.DataFrame(
+        {
+            "at": at,
+            "budget_left": [now, *line],
+            "low": [now, *np.minimum(low, line)],
+            "high": [now, *np.maximum(high, line)],
+        },
+        schema=_PATH,
+    )
+    return frame.with_columns(pl.col("budget_left", "low", "high").fill_nan(None))
 
 
 def _instant(seconds: float, until: datetime) -> datetime | None:

@@ -124,6 +124,7 @@ class Ahead:
         valid: expected in that stretch.
         valid_by: expected up to each.
         left: what would be left of the budget at each if nothing bad came.
+        budget: all of it at each; a rolling one grows and shrinks with its traffic.
         left_now: what is left now.
         share: the share of valid ones that may be bad.
     """
@@ -133,6 +134,7 @@ class Ahead:
     valid: Numbers
     valid_by: Numbers
     left: Numbers
+    budget: Numbers
     left_now: float
     share: float
 
@@ -157,11 +159,13 @@ class Ahead:
         if is_rolling:
             share = budget_count / valid_now
             kept = past.since(past.valid_by, times - length) + valid_by
-            left = share * kept - past.since(past.bad_by, times - length)
+            budget = share * kept
+            left = budget - past.since(past.bad_by, times - length)
         else:
             share = budget_count / (valid_now + valid.sum())
+            budget = np.full(len(times), budget_count)
             left = np.full(len(times), left_now)
-        return cls(times, hours, valid, valid_by, left, left_now, share)
+        return cls(times, hours, valid, valid_by, left, budget, left_now, share)
 
     def affordable(self) -> float | None:
         """Return the largest constant burn that keeps within the budget at every instant."""
@@ -171,6 +175,16 @@ class Ahead:
         if self.left_now < 0:
             return 0.0
         return max(float((self.left[some] / self.valid_by[some]).min() / self.share), 0.0)
+
+    def share_left(self, bad_by: Numbers) -> Numbers:
+        """Return the share of the budget that is left at each instant; NaN where there is none.
+
+        ``bad_by`` are the bad ones to come up to each instant, one row per future.
+        """
+        some = np.broadcast_to(self.budget > 0, bad_by.shape)
+        nothing = np.full(bad_by.shape, np.nan)
+        shares: Numbers = np.divide(self.left - bad_by, self.budget, out=nothing, where=some)
+        return shares
 
     def gone(self, bad_by: Numbers) -> Numbers:
         """Return the times at which nothing is left, one per row; infinite for never.

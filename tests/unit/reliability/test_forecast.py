@@ -295,3 +295,27 @@ def test_nine_of_ten_intervals_hold_what_then_happens():
         low = moment(found.gone_low) - HOUR
         held += low <= moment(gone) <= moment(found.gone_high) + HOUR
     assert 0.80 * trials <= held <= 0.97 * trials
+
+
+def test_the_path_ahead_starts_at_what_is_left_and_ends_where_the_budget_does():
+    """99 % of 1,000 an hour over ten days, of which five are over.
+
+    The budget is 0.01 × 240,000 = 2,400. The last day had 40 an hour, 960 in all: 1,440 are left, which last
+    1,440 ÷ 40 = 36 hours, and by the end 960 + 120 × 40 = 5,760 are bad, 2.4 budgets.
+    """
+    window = CalendarWindow(10, "day", datetime.fromisoformat("2026-10-27"), "UTC")
+    found = forecast(hours([0] * 96 + [40] * 24), 2400, window, NOW)
+    path = found.path
+    assert path["at"][0] == NOW
+    assert path["budget_left"][0] == pytest.approx(1440 / 2400)
+    at_36 = path.filter(pl.col("at") == NOW + 36 * HOUR)
+    assert at_36["budget_left"].item() == pytest.approx(0, abs=1e-9)
+    assert found.gone_at == near(NOW + 36 * HOUR)
+    assert path["at"][-1] == found.horizon
+    assert path["budget_left"][-1] == pytest.approx(1 - 2.4)
+    # Every hour of the last day was alike, so that no future differs.
+    assert path["low"].to_list() == pytest.approx(path["high"].to_list())
+
+
+def test_without_traffic_there_is_no_path():
+    assert forecast(hours([None] * 24), 10, MONTH, NOW).path.is_empty()
