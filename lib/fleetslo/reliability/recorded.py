@@ -61,8 +61,11 @@ class Minutes:
         return _EPOCH + timedelta(minutes=self.first + place + 1)
 
     def bad_in(self, start: int, stop: int) -> int:
-        """Return the certainly bad requests from one place up to another."""
-        return int(self.bad_sums[stop] - self.bad_sums[start])
+        """Return the certainly bad requests from one minute up to another, by their places.
+
+        Minutes before the first hold none.
+        """
+        return int(self.bad_sums[stop] - self.bad_sums[max(start, 0)])
 
     def bad_over(self, length: int) -> "Whole":
         """Return, for the end of every minute, the certainly bad of the last ``length`` minutes."""

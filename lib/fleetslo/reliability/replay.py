@@ -4,17 +4,16 @@ A condition is looked at when a minute ends, over the minutes that end there: an
 look-back includes 12:04 fired at 12:05, when anybody could know. Source: SRE Workbook, chapter 5.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from fleetslo.errors import ParameterError
-from fleetslo.reliability.alerts import ABOVE, AlertWindow, Op, Policy, alert_windows, burn_limit
-from fleetslo.reliability.budgets import budget_share
+from fleetslo.reliability.alerts import ABOVE, AlertWindow, Policy, alert_windows, burn_limit
+from fleetslo.reliability.burned import Burned, burned, compared
 from fleetslo.reliability.recorded import Minutes, recorded
 
 if TYPE_CHECKING:
@@ -22,24 +21,10 @@ if TYPE_CHECKING:
 
     from fleetslo.reliability.slo import Objective
 
-    Whole = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
 _MINUTE = timedelta(minutes=1)
 _UNNAMED = "custom"
-
-# The greatest product that 64 bits hold; beyond it counts are compared otherwise.
-_LARGEST = 2**63 - 1
-# Floats tell counts from a limit but for this share of them: far above their rounding (1e-16),
-# far below what leaves many minutes to compare one by one.
-_BLUR = 1e-9
-
-_COMPARE: dict[Op, Callable[..., Any]] = {
-    "gt": np.greater,
-    "gte": np.greater_equal,
-    "lt": np.less,
-    "lte": np.less_equal,
-}
 
 _SCHEMA: dict[str, Any] = {
     "severity": pl.String,
@@ -66,9 +51,9 @@ def replay(
     """Return one row per alert that would have fired, by service, objective and time.
 
     The conditions of one policy and severity are one alert, as in the Workbook's rules: it fires
-    with the first of them, and clears when none holds. Only requests that were certainly bad
-    count, and requests are counted whatever the budgeting method: a slice is too coarse to alert
-    on. A minute without a row is no data: it adds nothing to a window.
+    with the first of them, and clears when none holds. Only what was certainly bad counts:
+    requests, or slices where the objective is counted in them, see ``burned``. A minute without a
+    row is no data: it adds nothing to a window.
 
     Args:
         minutes: one row per covered minute: ``minute, good_count, valid_count``, and if need be
@@ -87,7 +72,8 @@ def replay(
     requests between them; ``budget_spent_at``, the share of the budget that was gone when it fired
     (in the long window, and in ``after``), and ``budget_spent``, that and what went until it
     cleared. The budget is the whole window's: (1 − target) × the mean requests of a covered minute
-    × the window's minutes. Shares of it are null where nothing was requested.
+    × the window's minutes, or (1 − target) × its slices. Shares of it are null where nothing was
+    requested.
 
     Raises:
         ParameterError: minutes that cannot be, conditions that cannot be, or an objective that has
@@ -136,24 +122,22 @@ def _alerts(
     minutes: Minutes, objective: "Objective", policy: Policy | None, least_bad: int
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the alerts of one objective, policy by policy."""
-    length = objective.window.nominal
-    conditions = objective.alerts if policy is None else alert_windows(length, policy)
-    budget = (
-        budget_share(objective.target)
-        * Fraction(int(minutes.valid_sums[-1]), minutes.covered_count)
-        * (length // _MINUTE)
+    conditions = (
+        objective.alerts if policy is None else alert_windows(objective.window.nominal, policy)
     )
+    burn = burned(minutes, objective)
+    budget = burn.budget
     alerts: dict[tuple[str, str], list[AlertWindow]] = {}
     for condition in conditions:
         alerts.setdefault((condition.severity, condition.name or _UNNAMED), []).append(condition)
     for (severity, name), members in alerts.items():
-        held = [_fires(minutes, window, objective.target, least_bad) for window in members]
+        held = [_fires(minutes, burn, window, objective.target, least_bad) for window in members]
         for first, last in _stretches(np.logical_or.reduce(held)):
             place = next(i for i, flags in enumerate(held) if flags[first])
             window = members[place]
-            back = window.long_minutes + _wait(window)
-            before = minutes.bad_in(max(0, first + 1 - back), first + 1)
-            after = minutes.bad_in(first + 1, min(last + 1, minutes.count))
+            stop = min(last + 1, minutes.count)
+            before = burn.gone(first + 1 - window.long_minutes - _wait(window), first + 1)
+            spent = before + burn.gone(first + 1, stop)
             yield (
                 severity,
                 name,
@@ -162,22 +146,23 @@ def _alerts(
                 window.factor,
                 minutes.end_of(first),
                 minutes.end_of(last) if last < minutes.count else None,
-                after,
-                float(before / budget) if budget else None,
-                float((before + after) / budget) if budget else None,
+                minutes.bad_in(first + 1, stop),
+                before / budget if budget else None,
+                spent / budget if budget else None,
             )
 
 
-def _fires(minutes: Minutes, window: AlertWindow, target: float, least_bad: int) -> "Flags":
+def _fires(
+    minutes: Minutes, burn: Burned, window: AlertWindow, target: float, least_bad: int
+) -> "Flags":
     """Return, for the end of every minute, whether a condition fires."""
     limit = burn_limit(window, target)
     long, short = window.long_minutes, window.short_minutes
-    bad = minutes.bad_over(long)
-    holds = _compared(window.op, bad, minutes.valid_over(long), limit)
+    holds = compared(window.op, *burn.over(long), limit)
     if window.op in ABOVE:
-        holds &= bad >= least_bad
+        holds &= minutes.bad_over(long) >= least_bad
     if short != long and holds.any():
-        holds &= _compared(window.op, minutes.bad_over(short), minutes.valid_over(short), limit)
+        holds &= compared(window.op, *burn.over(short), limit)
     if window.without_data:
         holds |= minutes.covered_over(window.long_minutes) == 0
     return _lasting(holds, _wait(window))
@@ -186,22 +171,6 @@ def _fires(minutes: Minutes, window: AlertWindow, target: float, least_bad: int)
 def _wait(window: AlertWindow) -> int:
     """Return for how many minutes it must have held when it fires; part of one is one more."""
     return -(-window.after // _MINUTE)
-
-
-def _compared(op: Op, bad: "Whole", valid: "Whole", limit: Fraction) -> "Flags":
-    """Return where the burn of these counts compares so with a limit, exactly."""
-    over, under = limit.numerator, limit.denominator
-    busy = valid > 0
-    if int(valid.max(initial=1)) * max(over, under) <= _LARGEST:
-        gap = bad * under - valid * over
-    else:
-        rough = bad - valid * float(limit)
-        gap = np.sign(rough).astype(np.int64)
-        for place in np.flatnonzero(busy & (np.abs(rough) <= valid * _BLUR)):
-            exact = int(bad[place]) * under - int(valid[place]) * over
-            gap[place] = (exact > 0) - (exact < 0)
-    compared: Flags = _COMPARE[op](gap, 0)
-    return compared & busy
 
 
 def _stretches(flags: "Flags") -> list[tuple[int, int]]:
