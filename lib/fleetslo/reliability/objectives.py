@@ -4,6 +4,7 @@ Every kind of document, method and window of OpenSLO v1 is read. What cannot be 
 source of another type, a ratio that was divided already) is kept, with the reason.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -141,7 +142,7 @@ def resolve(
     filled: list[Objective] = []
     for service, row in rows.items():
         for template, condition in templates:
-            document = template.document.replace(EACH, service)
+            document = _filled(template.document, service)
             start = _start(template)
             is_taken = (service, document) in taken and start >= taken[service, document]
             if is_taken or not condition.holds(row):
@@ -173,15 +174,20 @@ def _start(objective: Objective) -> datetime:
     return objective.since or _ALWAYS
 
 
+def _filled(name: str, service: str) -> str:
+    """Return the name of a template filled in; names hold no spaces, services may."""
+    return name.replace(EACH, re.sub(r"\s+", "-", service))
+
+
 def _written_out(template: Objective, service: str) -> Objective:
     display_name = template.display_name
     return replace(
         template,
-        name=template.name.replace(EACH, service),
+        name=_filled(template.name, service),
         display_name=display_name.replace(EACH, service) if display_name else None,
         description=template.description.replace(EACH, service),
         service=service,
-        document=template.document.replace(EACH, service),
+        document=_filled(template.document, service),
         members=tuple(_written_out(member, service) for member in template.members),
         for_condition=None,
     )

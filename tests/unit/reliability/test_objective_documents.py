@@ -7,7 +7,13 @@ import yaml
 from slo_documents import CHECKOUT, GONE, GOOD, RATIO, TOTAL, changed, written
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.reliability.objectives import Objective, Selector, read_objectives, remarks
+from fleetslo.reliability.objectives import (
+    Objective,
+    Selector,
+    read_contents,
+    read_objectives,
+    remarks,
+)
 from fleetslo.reliability.rules import length
 from fleetslo.reliability.windows import RollingWindow
 
@@ -325,3 +331,18 @@ def test_remarks_on_thresholds_and_alerts(tmp_path):
         "the ticket at 0.7 × fires at a burn that meets the objective",
         "the ticket at 0.2333 × fires at a burn that meets the objective",
     )
+
+
+def test_exclusions_may_lie_between_objectives_and_are_checked(tmp_path):
+    exclusion = {
+        "apiVersion": "fleetslo/v1",
+        "kind": "Exclusion",
+        "metadata": {"name": "patching"},
+        "spec": {"reason": "agreed", "starts": "2026-01-04 02:00:00", "lasts": "2h"},
+    }
+    found = read_contents(written(tmp_path, CHECKOUT, exclusion))
+    assert [one.name for one in found.objectives] == ["checkout-latency"]
+    assert found.kinds == {"SLO": 1, "Exclusion": 1}
+    wrong = changed({"spec.lasts": "2 hours"}, exclusion)
+    with pytest.raises(ObjectiveError, match=r"document 2 \(patching\): spec.lasts is '2 hours'"):
+        read_contents(written(tmp_path, CHECKOUT, wrong))

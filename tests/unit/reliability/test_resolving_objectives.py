@@ -1,7 +1,7 @@
 """Templates written out for the services they are for, and the objectives that ship."""
 
 import itertools
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from slo_documents import CHECKOUT, GOOD, TOTAL, changed, written
@@ -9,6 +9,7 @@ from slo_documents import CHECKOUT, GOOD, TOTAL, changed, written
 from fleetslo import resources
 from fleetslo.errors import ObjectiveError
 from fleetslo.reliability.objectives import Selector, read_objectives, remarks, resolve
+from fleetslo.reliability.windows import CalendarWindow
 
 
 def service(name: str, **fields: object) -> dict[str, object]:
@@ -124,7 +125,7 @@ FLEET = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shipped():
     return {
         o.name: o
@@ -135,6 +136,7 @@ def shipped():
 def test_the_objectives_that_ship(shipped):
     assert {name: o.target for name, o in shipped.items()} == {
         "checkout-availability": 0.999,
+        "checkout-buying-by-month": 0.999,
         "checkout-latency": 0.99,
         "lyrics-availability": 0.995,
         "lyrics-latency": 0.99,
@@ -147,6 +149,8 @@ def test_the_objectives_that_ship(shipped):
         "tickets-availability": 0.995,
         "tickets-latency": 0.99,
     }
+    by_month = shipped.pop("checkout-buying-by-month")
+    assert by_month.window == CalendarWindow(1, "month", datetime(2026, 1, 1), "Europe/Stockholm")
     assert {o.window.nominal for o in shipped.values()} == {timedelta(days=28)}
 
 
@@ -159,6 +163,7 @@ def test_what_the_objectives_that_ship_count(shipped):
     assert own.endpoints == ("* /v1/cart*", "POST /v1/orders")
     assert {o.label for o in shipped.values()} == {
         "availability",
+        "buying by month",
         "latency",
         "latency of buying",
         "fresh data",
@@ -177,3 +182,13 @@ def test_a_template_counts_what_its_document_for_one_service_would(tmp_path):
     (filled,) = resolve(many, SERVICES)
     assert filled.selector.definition == one.selector.definition
     assert (filled.name, filled.service, filled.target) == (one.name, one.service, one.target)
+
+
+def test_names_hold_no_spaces_though_services_do(tmp_path):
+    path = written(tmp_path, template("tier = 1"))
+    (found,) = resolve(read_objectives(path), [service("my  shop")])
+    assert (found.service, found.name, found.document) == (
+        "my  shop",
+        "my-shop-latency",
+        "my-shop-latency",
+    )
