@@ -22,7 +22,7 @@ from fleetslo.overview import Overview
 from fleetslo.periods import Period, instant
 from fleetslo.reliability.exclusions import Exclusion, read_exclusions
 from fleetslo.reliability.objectives import Objective, read_objectives, resolve
-from fleetslo.reliability.versions import in_force
+from fleetslo.reliability.versions import versions
 from fleetslo.service import ServiceView
 from fleetslo.settings import Settings, load_settings
 from fleetslo.squad import SquadView
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 _DAY = timedelta(days=1)
+_DEMO = "objectives/demo/"
 
 
 class Fleet:
@@ -144,7 +145,8 @@ class Fleet:
         now = instant(as_of or self.last_day)
         period = Period.parse(text, as_of=now)
         reach = self.complete_until + timedelta(hours=self.settings.late_data_hours)
-        if min(now, period.end) > reach or (period.end > reach and period.start >= now):
+        begun = period.start < (now if as_of else self.complete_until)
+        if min(now, period.end) > reach or (period.end > reach and not begun):
             raise PeriodError(
                 f"{period} reaches past the data, which is complete to "
                 f"{self.complete_until:%Y-%m-%d %H:%M} UTC; end it on {self.last_day:%Y-%m-%d}"
@@ -222,8 +224,9 @@ class Fleet:
 
         Those that cannot be measured here are among them; a composite holds its members.
         """
-        written = self.objectives_of(self._of(period, services))
-        return in_force(written, self.until(period))
+        written = versions(self.objectives_of(self._of(period, services)))
+        until = self.until(period)
+        return [version.objective for version in written if version.holds_before(until)]
 
     def _of(self, period: Period, services: Sequence[str]) -> pl.DataFrame:
         known = self.services(period)
@@ -328,8 +331,15 @@ def objectives_in_force() -> list[Objective]:
 
 
 def objective_files() -> Iterator[Path]:
-    """Yield the files of documents in force: the project's own over the packaged ones."""
-    yield from (path for _, path in resources.listing("queries", "objectives/**/*.y*ml"))
+    """Yield the files of documents in force: the project's own over the packaged ones.
+
+    Those about the demo's services are left out of a project that has objectives of its own.
+    """
+    own, *theirs = resources.folders("queries")
+    is_own = bool(theirs) and (own / "objectives").is_dir()
+    for name, path in resources.listing("queries", "objectives/**/*.y*ml"):
+        if not (is_own and name.startswith(_DEMO)):
+            yield path
 
 
 def measures_of(objectives: Iterable[Objective]) -> list[Measure]:
