@@ -36,8 +36,3 @@ def versions(objectives: Iterable[Objective]) -> list[Version]:
         later = [at for at in changes[one.service, one.document] if at > (one.since or _EVER)]
         found.append(Version(one, one.since, min(later, default=None)))
     return found
-
-
-def in_force(objectives: Iterable[Objective], at: datetime) -> list[Objective]:
-    """Return the objectives that hold just before an instant: of each document the latest."""
-    return [one.objective for one in versions(objectives) if one.holds_before(at)]
