@@ -228,3 +228,10 @@ def test_objectives_of_one_document_share_its_alerts(tmp_path):
     first, second = read_objectives(path)
     assert first.alerts == second.alerts
     assert CHECKOUT["spec"]["service"] == first.service
+
+
+def test_what_is_not_measured_here_does_not_alert_here(tmp_path):
+    theirs = {"metricSource": {"type": "Prometheus", "spec": {"query": "up"}}}
+    ratio = {"spec.indicator.spec.ratioMetric": {"good": theirs, "total": theirs}}
+    loose = {"spec.objectives.0.target": 0.9, "spec.timeWindow.0.duration": "30d"}
+    assert remarks(only(tmp_path, changed({**ratio, **loose}))) == ()
