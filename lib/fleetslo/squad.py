@@ -41,6 +41,7 @@ class SquadView:
         period: the period asked for.
         services: rows of ``Fleet.services``, those that the squad owned at the period's end.
         until: the period's end, or how far the data reaches in a period that still runs.
+        week: the last seven days up to then.
     """
 
     def __init__(self, fleet: "Fleet", period: Period, name: str, services: pl.DataFrame) -> None:
@@ -49,6 +50,7 @@ class SquadView:
         self.name = name
         self.services = services
         self.until = fleet.until(period)
+        self.week = Period(self.until - WEEK, self.until)
         self.names: list[str] = services["service"].to_list()
 
     def _query(self, name: str) -> pl.DataFrame:
@@ -85,8 +87,7 @@ class SquadView:
         about = self.judgements.select(
             "service", "objective", "label", "kind", "unit", "target", "budget_count"
         )
-        last = Period(self.until - WEEK, self.until)
-        week = self.fleet.spending(last, self.names).select(
+        week = self.fleet.spending(self.week, self.names).select(
             "service",
             "objective",
             pl.col("bad_count", "valid_count", "sli").name.prefix("week_"),

@@ -20,34 +20,39 @@ def objective_rows(
     judgements: pl.DataFrame,
     counts: pl.DataFrame,
     in_a_row: Mapping[Key, tuple[int, bool]],
+    week: Period,
 ) -> list[Row]:
     """Return the judgements as rows, the one that needs attention most first.
 
-    Added to each are ``page``, ``spent_week`` (the share of its window's budget that went in the
-    last seven days), ``missed_in_a_row`` and ``row_says`` (the same in words).
+    Added to each are ``page``, ``name``, ``spent_week`` (the share of its window's budget that went
+    in the last seven days; null in a window that began within them), ``missed_in_a_row`` and
+    ``row_says`` (the same in words). A composite that adds burn rates has no bad count.
 
     Args:
         judgements: ``Fleet.judgements`` of the squad's services.
         counts: ``SquadView.counts``.
         in_a_row: ``SquadView.in_a_row``.
+        week: the seven days that ``counts`` tells apart.
     """
-    week = {
+    last = {
         (row["service"], row["objective"]): row["week_bad_count"]
         for row in counts.iter_rows(named=True)
     }
     rows = []
     for row in ordered(judgements):
         key = (row["service"], row["objective"])
-        bad, budget = week.get(key), row["budget_count"]
+        bad, budget = last.get(key), row["budget_count"]
+        of_this_window = row["window_start"] <= week.start and bad is not None and budget
         times, may_be_longer = in_a_row.get(key, (0, False))
         rows.append(
             {
                 **row,
                 "page": f"page:service_slo/{row['service']}",
-                "spent_week": bad / budget if bad is not None and budget else None,
+                "name": f"{row['service']} {row['label'].lower()}{_unit(row['unit'])}",
+                "spent_week": bad / budget if of_this_window else None,
+                "bad_count": None if row["unit"] == "burn" else row["bad_count"],
                 "missed_in_a_row": times,
                 "row_says": _row_says(times, may_be_longer),
-                "counted": row["label"] + _unit(row["unit"]),
             }
         )
     return rows
@@ -77,8 +82,7 @@ def objective_table(rows: Sequence[Row], objectives: Mapping[Key, Objective]) ->
         "Overspent in a row counts periods like this one, this one included."
         + _unmeasured(unmeasured),
         columns=[
-            Col("service", "Service", "link", page="page"),
-            Col("counted", "Objective"),
+            Col("name", "Objective", "link", page="page"),
             Col("verdict", "Verdict", "verdict"),
             Col("target", "Target", "percent", priority=3, words=_targets(rows)),
             Col("sli", "SLI", "percent", against="target", priority=2),

@@ -16,7 +16,7 @@ from fleetslo.charts.timeline import plotly_text
 from fleetslo.periods import Period
 
 _MOST_ROWS = 16  # objectives drawn; the names of more would not be readable
-_ROW_PX = 26
+_ROW_PX = 32  # two lines: the service and what of it
 _AROUND_PX = 70
 _FULL = 0.25
 """A day that took this share of a budget is as dark as it gets: at that pace 28 days last four."""
@@ -68,7 +68,10 @@ def spent_by_day(
         go.Heatmap(
             z=grid,
             **theme.regular(axis[0] + _DAY / 2, _DAY),
-            y=[plotly_text(f"{row['service']} {row['label'].lower()}") for row in shown],
+            y=[
+                f"{plotly_text(row['service'])}<br>{plotly_text(row['label'].lower())}"
+                for row in shown
+            ],
             zmin=0,
             zmax=_FULL,
             xgap=2,
@@ -77,7 +80,7 @@ def spent_by_day(
         ),
         height=_AROUND_PX + _ROW_PX * max(len(shown), 1),
     )
-    fig.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    fig.update_yaxes(autorange="reversed", type="category", showgrid=False, tickfont_size=11)
     fig.update_layout(hovermode="closest")
     theme.mark_time(fig, deployments, incidents, start=period.start, end=period.end)
     cut = f" The first {_MOST_ROWS} of {len(rows)} objectives." if len(rows) > len(shown) else ""
@@ -140,6 +143,7 @@ def top_causes(causes: pl.DataFrame) -> Table:
             **row,
             "page": f"page:service_slo/{row['service']}",
             "what": _what(row),
+            "whose": f"{row['service']} {row['label'].lower()}",
         }
         for row in shown.filter(pl.col("bad_count") > 0).iter_rows(named=True)
     ]
@@ -150,8 +154,7 @@ def top_causes(causes: pl.DataFrame) -> Table:
         columns=[
             Col("what", "Cause", head=True),
             Col("kind", "Kind", "badge", priority=3, words=_KINDS),
-            Col("service", "Service", "link", page="page"),
-            Col("label", "Objective", priority=2),
+            Col("whose", "Objective", "link", page="page"),
             Col("spent", "Of the budget", "bar", scale="column"),
             Col("share", "Share of bad", "percent", format="share", priority=3),
             Col("bad_count", "Bad", "number", priority=3),

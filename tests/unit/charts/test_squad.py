@@ -280,11 +280,21 @@ class TestObjectives:
             }
         )
         in_a_row = {(name, f"{name}-availability"): value for name, value in row.items()}
-        return squad_objectives.objective_rows(judgements(*rows), counts, in_a_row)
+        last = Period(END - timedelta(days=7), END)
+        return squad_objectives.objective_rows(judgements(*rows), counts, in_a_row, last)
 
     def test_what_went_in_a_week_is_a_share_of_the_windows_budget(self) -> None:
         (row,) = self.rows(MET, week=250)
         assert row["spent_week"] == pytest.approx(0.25)  # 250 of the 1,000 that may be bad
+        # What was bad before a month began is not of that month's budget.
+        (young,) = self.rows({**MET, "window_start": END - timedelta(days=3)}, week=250)
+        assert young["spent_week"] is None
+
+    def test_a_name_tells_what_is_counted_where_that_is_no_request(self) -> None:
+        (sliced,) = self.rows({**MET, "unit": "slices"})
+        assert sliced["name"] == "checkout availability (slices)"
+        (added,) = self.rows({**MET, "unit": "burn"})
+        assert (added["name"], added["bad_count"]) == ("checkout availability", None)
 
     def test_a_row_of_misses_is_the_finding_and_says_where_nothing_is_known(self) -> None:
         rows = self.rows(MISSED, checkout=(3, True))
