@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from fleetslo.charts import words
 from fleetslo.charts.tuning_alerts import POLICIES
-from fleetslo.errors import ParameterError
+from fleetslo.errors import ParameterError, nearest
 from fleetslo.explore.controls import dropdown
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.tuning import LADDER
@@ -156,8 +156,11 @@ class TuningControls:
         Raises:
             ParameterError: it is none of those that are offered.
         """
-        if name not in self._named():
-            raise ParameterError(f"there is no choice {name!r}; there are {', '.join(self.names)}")
+        if name not in self.names:
+            raise ParameterError(
+                f"there is no choice {name!r}.{nearest(name, self.names)} "
+                f"There are {words.listed(self.names, most=20)}"
+            )
         with self.quiet():
             if name == "target":
                 if not 0 <= value < 1:
@@ -165,10 +168,13 @@ class TuningControls:
                 self.box.value = _percent(value)
                 return
             one = self._named()[name]
-            values = [known for _, known in one.options]
-            if value not in values:
-                shown = ", ".join(map(str, values[:8])) or "none"
-                raise ParameterError(f"{name} cannot be {value!r} here; there are {shown}")
+            known = [offered for _, offered in one.options]
+            if value not in known:
+                texts = [str(one) for one in known]
+                raise ParameterError(
+                    f"{name} cannot be {value!r}.{nearest(str(value), texts)} "
+                    f"It is one of {words.listed(texts, most=8)}"
+                )
             one.value = value
 
     def _offer(

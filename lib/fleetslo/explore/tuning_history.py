@@ -153,9 +153,11 @@ class ServicePast:
         know the threshold.
         """
         chosen = within_s or objective.selector.within_s
-        if chosen is not None and self.can_move(objective):
-            return self.by_threshold(objective)[chosen]
-        return self._past(objective, self.counts(objective))
+        if chosen is None or not self.can_move(objective):
+            return self._past(objective, self.counts(objective))
+        if chosen in self._windows.get(objective.name, {}):
+            return self._windows[objective.name][chosen]
+        return self._at(objective, [chosen])[chosen]
 
     def _past(self, objective: Objective, counts: pl.DataFrame) -> pl.DataFrame:
         return past(
@@ -182,17 +184,19 @@ class ServicePast:
     def by_threshold(self, objective: Objective) -> dict[float, pl.DataFrame]:
         """Return the whole windows of an objective at each threshold worth trying, from hours."""
         if objective.name not in self._windows:
-            hours = selected(self.hours, objective.selector)
-            kept = without(hours.rename({"hour": "minute"}), self.left_out(objective))
-            thresholds = self.thresholds(objective)
-            counted = by_threshold(
-                kept.rename({"minute": "hour"}), objective.selector.requests or "all", thresholds
-            )
-            self._windows[objective.name] = {
-                one: self._past(objective, counted.filter(pl.col("within_s") == one))
-                for one in thresholds
-            }
+            self._windows[objective.name] = self._at(objective, self.thresholds(objective))
         return self._windows[objective.name]
+
+    def _at(self, objective: Objective, thresholds: list[float]) -> dict[float, pl.DataFrame]:
+        hours = selected(self.hours, objective.selector)
+        kept = without(hours.rename({"hour": "minute"}), self.left_out(objective))
+        counted = by_threshold(
+            kept.rename({"minute": "hour"}), objective.selector.requests or "all", thresholds
+        )
+        return {
+            one: self._past(objective, counted.filter(pl.col("within_s") == one))
+            for one in thresholds
+        }
 
     @cached_property
     def fits(self) -> pl.DataFrame:

@@ -73,6 +73,7 @@ def past(
 ) -> pl.DataFrame:
     """Return one row per window: what it counted, and whether that can be judged.
 
+    A window of which no minute is covered, from before the data begins as a rule, is no row.
     Columns: ``start, end, good_count, valid_count, uncertain_count, coverage, sli_low, sli_high``
     (the uncertain ones as bad, as good; null without any valid) and ``is_judged``: there was
     something to count, and the least coverage is reached.
@@ -99,6 +100,7 @@ def past(
             ),
         )
         .with_columns(is_judged=(valid > 0) & (pl.col("coverage") >= coverage_minimum))
+        .filter(pl.col("covered_minutes") > 0)
         .select("start", "end", *_COUNTS[:3], "coverage", "sli_low", "sli_high", "is_judged")
     )
 

@@ -110,6 +110,11 @@ class TestPast:
         found = past(counts([0, 0], [0, 0]), [Period(START, START + 2 * DAY)])
         assert found.select("sli_low", "sli_high", "is_judged").row(0) == (None, None, False)
 
+    def test_a_window_from_before_the_data_is_no_row(self) -> None:
+        before = Period(START - 2 * DAY, START)
+        found = past(counts([99, 99], [100, 100]), [before, Period(START, START + 2 * DAY)])
+        assert found["start"].to_list() == [START]
+
     def test_no_window_is_no_row(self) -> None:
         assert past(counts([1], [1]), []).is_empty()
 
