@@ -104,6 +104,11 @@ class ErrorsView(Explorer):
         chosen = self.controls.budget.value
         return next((one for one in budgets if one.objective.name == chosen), None)
 
+    def tell(self, sentence: str) -> None:
+        """Show a sentence in place of the charts, and hold no rows of what was chosen before."""
+        self.new, self.rows = self.new.clear(), self.rows.clear()
+        super().tell(sentence)
+
     def _panels(self) -> tuple[ChartPanel | TablePanel, ...]:
         return self.timeline, self.news, self.groups
 
