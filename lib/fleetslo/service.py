@@ -1,5 +1,6 @@
 """One service over one period, as a notebook holds it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,14 @@ from fleetslo.charts.service import NO_OBJECTIVE, ordered
 from fleetslo.explaining import Explaining
 from fleetslo.periods import Period
 from fleetslo.reliability import breakdown, causes
-from fleetslo.reliability.exclusions import excluded
+from fleetslo.reliability.detection import Detection, detect
+from fleetslo.reliability.exclusions import excluded, without
+from fleetslo.reliability.forecast import Forecast, forecast
 from fleetslo.reliability.history import HOURS, inside_incidents, spent_by_hour
 from fleetslo.reliability.judging import worst
 from fleetslo.reliability.latency import quantile_frame
 from fleetslo.reliability.objectives import Objective
+from fleetslo.reliability.replay import replay
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
@@ -123,6 +127,57 @@ class ServiceView:
         window = Period(judgement["judged_from"], judgement["window_end"])
         gone = excluded(self.fleet.exclusions, one, self.about, window)
         return spent_by_hour(explaining.minutes, one, window, gone, explaining.period.end)
+
+    def forecast(self, objective: str) -> Forecast | None:
+        """Return what becomes of an objective's budget at the present burn; see ``forecast``.
+
+        None for an objective that is not judged.
+        """
+        judgement, explaining = self._explaining(objective)
+        if explaining is None:
+            return None
+        one, until = self.objectives[objective], explaining.period.end
+        # The traffic ahead is that of earlier weeks, which a month that began lately has none of.
+        first = min(judgement["judged_from"], until - one.window.nominal)
+        seen = Period(first, until)
+        gone = excluded(self.fleet.exclusions, one, self.about, seen)
+        hours = spent_by_hour(self.minutes, one, seen, gone, until)
+        return forecast(hours, judgement["budget_count"], one.window, until)
+
+    def detection(self, objective: str) -> Detection | None:
+        """Return what an objective's alerts would have found over the period; see ``detect``.
+
+        An alert may be about an incident of the service, or of a dependency whose trouble the
+        explanation found in it; the incidents to be found are its own. Minutes that are excluded
+        are no data. None for an objective that is not judged, and for a composite, which has no
+        minutes of its own.
+        """
+        one = self.objectives.get(objective)
+        _, explaining = self._explaining(objective)
+        if one is None or one.members or explaining is None:
+            return None
+        until = self.fleet.until(self.period)
+        period = Period(self.period.start, until)
+        gone = excluded(self.fleet.exclusions, one, self.about, period)
+        mine = (pl.col("objective") == objective) & (pl.col("minute") < until)
+        alerts = replay(
+            without(self.minutes.filter(mine), gone),
+            {(self.name, objective): one},
+            least_bad=self.fleet.settings.alert_least_bad,
+            until=until,
+        )
+        blamed = " ".join(self.explanation(objective).filter(pl.col("bad_count") > 0)["cause"])
+        theirs = explaining.dependencies.filter(
+            pl.col("incident_id").map_elements(lambda name: name in blamed, pl.Boolean)
+        )
+        found = detect(
+            alerts.drop("service"),
+            pl.concat([self.incidents, theirs]).unique("incident_id", maintain_order=True),
+            period,
+            zone=self.about["oncall_timezone"] or "UTC",
+        )
+        own = found.incidents.filter(pl.col("service") == self.name)
+        return replace(found, incidents=own)
 
     def _explaining(self, objective: str) -> tuple[dict[str, Any], Explaining | None]:
         """Return an objective's judgement, and what is fetched for its window."""

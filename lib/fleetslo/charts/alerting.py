@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import polars as pl
-
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
+from fleetslo.reliability.detection import Detection
 
 _FORMULA = (
     "an alert fires while both its windows burn faster than its factor (SRE Workbook, table 5-8), "
@@ -16,18 +15,21 @@ _FORMULA = (
 _SEVERITIES = {"page": "Page", "ticket": "Ticket"}
 
 
-def alert_table(alerts: pl.DataFrame, judgement: Mapping[str, Any]) -> Table:
+def alert_table(found: Detection | None, judgement: Mapping[str, Any]) -> Table:
     """Return the alerts that an objective's policy gives over the period, the newest first.
 
     Args:
-        alerts: ``Detection.alerts`` of the objective.
+        found: ``ServiceView.detection`` of the objective; None where it has no alerts of its own.
         judgement: its row of ``Fleet.judgements``.
     """
-    rows = [_alert(row) for row in alerts.sort("fired_at", descending=True).iter_rows(named=True)]
+    alerts = found.alerts.sort("fired_at", descending=True).to_dicts() if found else []
+    rows = [_alert(row) for row in alerts]
     pages = [row for row in rows if row["severity"] == "page"]
     needless = sum(row["is_needless"] for row in pages)
     if not judgement["objective"]:
         title = "No objective names this service, so nothing alerts"
+    elif found is None:
+        title = f"{judgement['label']} is made of others, which have alerts of their own"
     elif not rows:
         title = "No alert would have fired"
     else:
@@ -75,23 +77,26 @@ def _alert(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def detection_table(incidents: pl.DataFrame, judgement: Mapping[str, Any]) -> Table:
+def detection_table(found: Detection | None, judgement: Mapping[str, Any]) -> Table:
     """Return how soon the first page of a policy would have come in each incident.
 
     Args:
-        incidents: ``Detection.incidents`` of the objective.
+        found: ``ServiceView.detection`` of the objective; None where it has no alerts of its own.
         judgement: its row of ``Fleet.judgements``.
     """
+    incidents = found.incidents.sort("started_at", descending=True).to_dicts() if found else []
     rows = [
         {
             **row,
             "what": f"{row['incident_id']}: {row['title']}",
             "after": "not found" if row["is_missed"] else words.duration(row["time_to_detect_s"]),
         }
-        for row in incidents.sort("started_at", descending=True).iter_rows(named=True)
+        for row in incidents
     ]
     missed = sum(row["is_missed"] for row in rows)
-    if not rows:
+    if found is None:
+        title = "Its members' alerts are what pages"
+    elif not rows:
         title = "There was no incident to find"
     elif missed:
         title = f"{words.capital(words.numeral(missed))} of "

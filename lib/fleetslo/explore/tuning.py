@@ -301,8 +301,8 @@ class TuningView(Shown):
         self.alerts.show(alert_timeline(tried.alerts, incidents, tried.period, choice))
         named = {"objective": changed.name, "label": choice.label}
         detection = tried.detections[chosen]
-        self.fired.show(alerting.alert_table(detection.alerts, named))
-        self.found.show(alerting.detection_table(detection.incidents, named))
+        self.fired.show(alerting.alert_table(detection, named))
+        self.found.show(alerting.detection_table(detection, named))
         self.held = agreement(
             past.tried_counts(self.objective, found),
             incidents,
