@@ -3,7 +3,8 @@
 Source: OpenSLO v1, ``budgetingMethod`` Timeslices and RatioTimeslices. What it leaves open: slices
 are cut from the start of the stretch; the last one may be cut short by its end; one that is not
 finished yet is left out; a slice without a valid request has no SLI, is left out and lowers the
-coverage, unless ``no_data`` says what it counts as; one that is wholly excluded is no slice at all.
+coverage, unless ``no_data`` says what it counts as and the stretch has data somewhere; one that is
+wholly excluded is no slice at all.
 """
 
 import math
@@ -137,6 +138,11 @@ def _measured_slices(
             "empty": pl.Float64,
         },
         orient="row",
+    )
+    # Where nothing was ever counted there is no outage to tell of: nothing is decreed.
+    seen = rows.select(*_KEY, "definition", is_seen=pl.lit(value=True)).unique()
+    wanted = wanted.join(seen, on=[*_KEY, "definition"], how="left").with_columns(
+        empty=pl.when("is_seen").then("empty")
     )
     good, valid, maybe = (pl.col(name).fill_null(0) for name in _COUNTS)
     has_data = valid > 0
