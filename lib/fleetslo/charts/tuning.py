@@ -14,7 +14,8 @@ from fleetslo.reliability.tuning import Support, met_by_target, supported
 _FORMULA = (
     "SLI = good ÷ valid of each whole window that the data covers, one for every midnight (UTC) "
     "on which it may end; a window meets a target when its good ÷ valid is at or above it, "
-    "compared as whole counts; uncertain requests leave the two bounds"
+    "compared as whole counts; it cannot be judged where uncertain requests decide, or where the "
+    "budget is less than one request"
 )
 _HEADROOM = 0.25  # of the range of SLIs, left free above and below the lines
 
@@ -163,7 +164,8 @@ def past_title(judged: pl.DataFrame, support: Support, choice: Choice) -> str:
     if missed == total:
         return f"{choice.says} was missed in {_all(total)}; {always}"
     if not missed:
-        return f"{choice.says} may have been missed in {unsure} of {total} windows; {always}"
+        where = _all(total) if unsure == total else f"{unsure} of {total} windows"
+        return f"{choice.says} cannot be judged in {where}; {always}"
     maybe = f" and perhaps {unsure} more" if unsure else ""
     return f"{choice.says} was missed in {missed}{maybe} of {total} windows; {always}"
 

@@ -72,12 +72,12 @@ def policy_title(row: Mapping[str, Any], choice: Choice) -> str:
     name = POLICIES[row["policy"]].lower()
     whose = name if row["policy"] == "own" else f"the {name}"
     title = f"At {choice.says} {whose} policy would {often}"
-    if row["missed_count"]:
-        title += f" and miss {row['missed_count']} of "
-        title += words.plural(row["incident_count"], "incident")
-    elif row["incident_count"]:
-        title += " and miss no incident"
-    return title
+    missed, total = row["missed_count"], row["incident_count"]
+    if not total:
+        return title
+    if total == 1:
+        return f"{title} and {'miss' if missed else 'find'} the only incident"
+    return f"{title} and miss {words.numeral(missed)} of {total} incidents"
 
 
 def alert_timeline(

@@ -98,6 +98,12 @@ def incident_spending(found: Agreement, choice: Choice) -> Table:
     unseen = sum(row["is_unseen"] is True for row in rows)
     if not rows:
         title = "No incident was recorded to hold the SLI against"
+    elif len(rows) == 1:
+        title = (
+            "This SLI did not see the incident"
+            if unseen
+            else "The incident spent some of this budget"
+        )
     elif unseen:
         verb = "was" if unseen == 1 else "were"
         title = words.capital(f"{words.numeral(unseen)} of {words.plural(len(rows), 'incident')}")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 HISTORY = timedelta(days=180)
 """How far windows reach back at most: what a service was half a year ago says little of it now."""
 
+_MINUTE = timedelta(minutes=1)
 _LOOK_BACK = timedelta(days=4)  # the longest window of a built-in policy over 28 days
 _PAUSE = timedelta(days=1)
 _LEAST = timedelta(hours=1)  # what the newest minutes may lack
@@ -76,11 +77,12 @@ def counts_of(
         covered = pl.lit(1, dtype=pl.Int64)
         return own.select(*_COUNTS, at="minute", covered_minutes=covered).sort("at")
     length = slice_minutes(objective)
-    stretch = Stretch(history.start, history.end, history.end, tuple(left_out))
-    slices = judged_slices(
-        cut(own, history.start, length), finished_slices(stretch, length), [objective]
-    )
-    first = pl.lit(history.start, dtype=pl.Datetime("us", "UTC"))
+    # What a slice without data counts as is meant for those since the first that was counted.
+    counted: datetime = own["minute"].sort()[0] if own.height else history.end
+    start = history.start + (counted - history.start) // (length * _MINUTE) * length * _MINUTE
+    stretch = Stretch(start, history.end, history.end, tuple(left_out))
+    slices = judged_slices(cut(own, start, length), finished_slices(stretch, length), [objective])
+    first = pl.lit(start, dtype=pl.Datetime("us", "UTC"))
     return slices.select(
         at=first + pl.duration(minutes=pl.col("slice") * length),
         good_count="good",

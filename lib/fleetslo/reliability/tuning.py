@@ -109,8 +109,9 @@ def met_by_target(windows: pl.DataFrame, targets: Sequence[float] = LADDER) -> p
     """Return one row per target: how many judged windows met it.
 
     Columns: ``target, window_count, met_count`` (even with every uncertain one bad),
-    ``missed_count`` (even with every one good) and ``unsure_count``, which add up. Counts are
-    compared exactly: a window met to the last request is met.
+    ``missed_count`` (even with every one good) and ``unsure_count``: neither, or with a budget of
+    less than one request. The three add up. Counts are compared exactly: a window met to the last
+    request is met.
 
     Args:
         windows: what ``past`` returned.
@@ -122,8 +123,9 @@ def met_by_target(windows: pl.DataFrame, targets: Sequence[float] = LADDER) -> p
     for target in targets:
         share = budget_share(target)
         allowed, of = share.numerator, share.denominator
-        met = sum((valid - good) * of <= allowed * valid for good, valid, _ in rows)
-        missed = sum((valid - good - maybe) * of > allowed * valid for good, valid, maybe in rows)
+        told = [row for row in rows if allowed * row[1] >= of]
+        met = sum((valid - good) * of <= allowed * valid for good, valid, _ in told)
+        missed = sum((valid - good - maybe) * of > allowed * valid for good, valid, maybe in told)
         found.append((target, len(rows), met, missed, len(rows) - met - missed))
     names = ["target", "window_count", "met_count", "missed_count", "unsure_count"]
     types = {"target": pl.Float64} | dict.fromkeys(names[1:], pl.Int64)

@@ -1,5 +1,6 @@
 """The widget of slo_tuning, driven as a reader and as a next cell would."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ class TestAlerts:
         view.choose(target=0.4)
         assert view.tried is not None
         assert view.tried.rows("workbook")[0]["page_month"] == 0
-        assert "never page and miss 2 of 2 incidents" in view.policies.table.title
+        assert "never page and miss two of 2 incidents" in view.policies.table.title
 
 
 class TestTrying:
@@ -180,6 +181,17 @@ class TestTrying:
         bad = (judged["valid_count"] - judged["good_count"]).to_list()
         assert bad == [0] * 11 + [1] * 4
         assert view.controls.threshold.layout.display == "none"
+
+    def test_slices_from_before_anything_was_counted_are_none(self, fleet: Fleet) -> None:
+        # A slice without data is bad here; those of the 159 days before the data are no data.
+        one = replace(
+            next(one for one in fleet.objectives if one.name == "checkout-hours"), no_data="bad"
+        )
+        fleet.objectives = [one]
+        view = slo_tuning(fleet, "checkout", PERIOD)
+        judged = view.windows.filter("is_judged")
+        assert judged.height == 15
+        assert judged["sli_low"].min() == 167 / 168
 
     def test_excluded_minutes_do_not_count(self, fleet: Fleet) -> None:
         hour = (BROKE, BROKE + 60 * MINUTE)

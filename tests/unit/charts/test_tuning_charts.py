@@ -52,7 +52,8 @@ class TestPast:
         ("bad", "says"),
         [
             ((0, 1), "99.9 % was met in both windows"),
-            ((0,), "99.9 % was met in the only window; so was 99.999 %"),
+            # A tighter one would leave less than one of 1,000 requests: nobody could say.
+            ((0,), "99.9 % was met in the only window"),
             # 2 of 1,000: 99.8 %, a step of the ladder, is met by both.
             ((2, 1), "99.9 % was missed in 1 of 2 windows; 99.8 % was always met"),
             ((2, 2), "99.9 % was missed in both windows; 99.8 % was always met"),
@@ -69,7 +70,7 @@ class TestPast:
         # 1 bad and 1 uncertain: between 99.8 and 99.9 %.
         chart = past_windows(windows(1, uncertain=1), choice())
         assert spoken(chart.title) == (
-            "99.9 % may have been missed in 1 of 1 windows; 99.8 % was always met"
+            "99.9 % cannot be judged in the only window; 99.8 % was always met"
         )
         assert "may have been good" in chart.says
         assert {"sli_low", "sli_high"} <= set(chart.numbers.columns)
@@ -161,13 +162,13 @@ class TestAlerts:
             (
                 policy(page_month=8.57, incident_count=2, missed_count=1),
                 (
-                    "At 99.9 % the workbook policy would page 8.6 times a month and miss 1 of "
+                    "At 99.9 % the workbook policy would page 8.6 times a month and miss one of "
                     "2 incidents"
                 ),
             ),
             (
                 policy(policy="own", page_month=1.0, incident_count=1),
-                "At 99.9 % its own policy would page once a month and miss no incident",
+                "At 99.9 % its own policy would page once a month and find the only incident",
             ),
         ],
     )
@@ -291,8 +292,10 @@ class TestIncidents:
         assert first["excess_count"] == 10
 
     def test_where_all_were_seen_it_says_so(self) -> None:
-        table = incident_spending(self.agreement(False), choice())
+        table = incident_spending(self.agreement(False, False), choice())
         assert table.title == "Every incident spent some of this budget"
+        alone = incident_spending(self.agreement(True), choice())
+        assert alone.title == "This SLI did not see the incident"
 
     def test_spending_without_an_incident_is_added_up(self) -> None:
         table = unexplained_spending(self.agreement(False, stretches=2), choice())
