@@ -101,6 +101,8 @@ def _stands_out(
 ) -> str:
     if not judgement["objective"]:
         return "No objective names this service, so nothing can be broken down"
+    if not judgement["valid_count"]:
+        return "No requests were counted, so nothing can be broken down"
     if not total:
         return "Nothing was bad"
     best, found = 0.0, ""
@@ -176,6 +178,8 @@ def by_hour_of_week(
 def _hour_title(frame: pl.DataFrame, judgement: Mapping[str, Any]) -> str:
     if not judgement["objective"]:
         return "No objective names this service, so no hour of the week stands out"
+    if frame.is_empty():
+        return "No requests were counted, so no hour of the week stands out"
     if not frame["bad_count"].sum():
         return "Nothing was bad at any hour of the week"
     worst = frame.sort("bad_count", descending=True, maintain_order=True).row(0, named=True)

@@ -23,6 +23,9 @@ _REACH_HOURS = 48  # where that memory has faded to 2 %
 _SIGMAS = 4.0  # one minute in 30,000 by chance, at the usual spread
 _LEAST_BAD = 5  # fewer bad requests are no burst, as they fire no alert
 _EDGE = 2.0  # a burst ends where the bad share falls under so many times the usual
+_MOST_SIGMAS = 8.0  # what stands out even so is a burst, however long it lasts
+_CALMER = 1.25  # steps in which a restless service is held to more
+_LEAST_SEEN = 10  # hours, of which fewer say nothing about how counts scatter
 _RARE = 0.03  # what stands out for more of the time than this is no burst, it is usual
 _LEAST_SPREAD = 0.3  # hours of a steady service still differ by so much
 _USUAL_SPREAD = 0.6  # assumed where there is too little to measure it
@@ -76,34 +79,42 @@ class Usual:
         return float(np.sqrt(self.lump * expected + (self.spread * expected) ** 2 / apart))
 
 
-def usual(bins: Bins, clean: Bools) -> Usual:
+def usual(bins: Bins, clean: Bools, *, lump: float | None = None, drifts: bool = True) -> Usual:
     """Return what is usual in each bin, from the clean ones that do not stand out.
 
     The first round knows no drift: a great burst would look like one, and hide itself.
+
+    Args:
+        bins: all bins.
+        clean: those in which nothing in particular is known to be wrong.
+        lump: how many requests come together; found from the bins unless given.
+        drifts: whether the usual share drifts, or is that of its hour of the day throughout.
     """
-    lump = _lump(bins)
-    found = _estimate(bins, _enough(bins, clean), lump, drifts=False)
+    together = lump_of(bins) if lump is None else lump
+    found = _estimate(bins, _enough(bins, clean), together, drifts=False)
     for _ in range(_ROUNDS - 1):
         hot = bursts(bins, found)
-        while (hot & clean).sum() > _RARE * clean.sum():
-            found = replace(found, sigmas=1.25 * found.sigmas)
+        while (hot & clean).sum() > _RARE * clean.sum() and found.sigmas < _MOST_SIGMAS:
+            found = replace(found, sigmas=_CALMER * found.sigmas)
             hot = bursts(bins, found)
-        found = replace(_estimate(bins, _enough(bins, clean & ~hot), lump), sigmas=found.sigmas)
+        better = _estimate(bins, _enough(bins, clean & ~hot), together, drifts=drifts)
+        found = replace(better, sigmas=found.sigmas)
     return found
 
 
-def _lump(bins: Bins) -> float:
+def lump_of(bins: Bins) -> float:
     """Return the variance of counts over their mean, as neighbours differ: drift cancels out.
 
     Source: the mean square successive difference of von Neumann (1941), whose mean is twice the
-    variance; of each hour (or day, where bins are hours), and of these the median.
+    variance; of each hour (or day, where bins are hours), and of these the median. 1 where too
+    few of them saw anything bad.
     """
     length = max(24, bins.per_hour)
     starts = np.arange(0, len(bins.bad), length)
     squares = np.diff(bins.bad.astype(np.float64), prepend=float(bins.bad[0])) ** 2 / 2
     counts = np.add.reduceat(bins.bad, starts)
     ratio = np.add.reduceat(squares, starts)[counts > 0] / counts[counts > 0]
-    return max(1.0, float(np.median(ratio))) if len(ratio) else 1.0
+    return max(1.0, float(np.median(ratio))) if len(ratio) >= _LEAST_SEEN else 1.0
 
 
 def _enough(bins: Bins, clean: Bools) -> Bools:
@@ -150,7 +161,7 @@ def _spread(seen: Floats, hoped: Floats) -> float:
     starts = np.arange(0, len(hoped), hours)
     seen, hoped = np.add.reduceat(seen, starts), np.add.reduceat(hoped, starts)
     enough = hoped >= _LEAST_BAD / 2
-    if enough.sum() < 10:
+    if enough.sum() < _LEAST_SEEN:
         return _USUAL_SPREAD
     ratio = seen[enough] / hoped[enough]
     deviation = _NORMAL_MAD * float(np.median(np.abs(ratio - np.median(ratio))))

@@ -105,7 +105,7 @@ def _accuse(
 ) -> list[Suspect]:
     """Return the suspects, with the rollouts and dependencies that the minutes speak against."""
     found = [*suspects, *(one for one in released if one.is_recorded)]
-    evidence.estimate([evidence.own(one) for one in found])
+    evidence.estimate([evidence.own(one) for one in found], drifts=False)
     found += [one for one in released if not one.is_recorded and evidence.steps_up(one)]
     places = [evidence.own(one) for one in found]
     evidence.estimate(places)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from fleetslo.reliability.background import Bins, Bools, Usual, bursts, runs, usual
+from fleetslo.reliability.background import Bins, Bools, Usual, bursts, lump_of, runs, usual
 from fleetslo.reliability.suspects import Suspect
 
 _MINUTE = timedelta(minutes=1)
@@ -91,6 +91,7 @@ class Evidence:
         minutes = self.line.bins
         valid = minutes.by_hour(minutes.valid).astype(np.int64)
         hour = minutes.hour[0] + np.arange(len(valid))
+        lump = lump_of(minutes) if self.names_requests else None
         found = {}
         for (upstream,), rows in signals.group_by("upstream", maintain_order=True):
             places = (rows["hour"] - first).dt.total_hours().to_numpy()
@@ -98,15 +99,13 @@ class Evidence:
             counts = np.zeros(len(valid), dtype=np.int64)
             np.add.at(counts, places[inside], rows["count"].to_numpy()[inside])
             bins = Bins(counts, valid, hour, 1)
-            found[str(upstream)] = (bins, usual(bins, valid > 0))
+            found[str(upstream)] = (bins, usual(bins, valid > 0, lump=lump))
         return found
 
-    def estimate(self, places: Sequence[Bools]) -> None:
+    def estimate(self, places: Sequence[Bools], *, drifts: bool = True) -> None:
         """Estimate what is usual from the minutes that lie in none of these stretches."""
-        clean = self.line.covered.copy()
-        for inside in places:
-            clean &= ~inside
-        self.usual = usual(self.line.bins, clean)
+        clean = self.line.covered & ~_any(places, len(self.line.covered))
+        self.usual = usual(self.line.bins, clean, drifts=drifts)
         self.hot = bursts(self.line.bins, self.usual) & self.line.covered
 
     def own(self, suspect: Suspect) -> Bools:
@@ -144,6 +143,7 @@ class Evidence:
     def steps_up(self, suspect: Suspect) -> bool:
         """Return whether the bad share rose when a rollout began, and stayed high while it served.
 
+        Asked of an estimate without drift, which would follow the rise.
         A service ships several times a week, so that some rollout always lies near a bad day:
         nearness proves nothing, and the rise has to be steep, steady and notable.
         """
