@@ -18,6 +18,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXPLORE = sorted((ROOT / "notebooks" / "explore").glob("*.ipynb"))
+LATENCY = ROOT / "notebooks" / "explore" / "explore_latency.ipynb"
+ERRORS = ROOT / "notebooks" / "explore" / "explore_errors.ipynb"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 TOKEN = "a-token-for-tests"  # noqa: S105 -- of a server on loopback that lives for these tests
 WAIT_MS = 90_000
@@ -177,7 +179,7 @@ def opened(
 ) -> Iterator[Lab]:
     """A notebook opened in a tab of its own, every cell of it in view."""
     address, folder = server
-    name = getattr(request, "param", EXPLORE[0]).name
+    name = getattr(request, "param", LATENCY).name
     context = chromium.new_context(viewport={"width": 1440, "height": 3000})
     page = context.new_page()
     lab = Lab(page, folder / name)
@@ -235,6 +237,26 @@ def test_latency_compares_in_three_ways_and_takes_the_theme(opened: Lab) -> None
     page.wait_for_function(f"light => ({CONTRAST})() !== light", arg=light, timeout=WAIT_MS)
     assert opened.errors == []
     opened.menu("Settings", "Theme", "JupyterLab Light")
+
+
+@pytest.mark.parametrize("opened", [ERRORS], ids=["explore_errors"], indirect=True)
+def test_errors_follow_their_kind_and_their_split_and_say_what_they_cost(opened: Lab) -> None:
+    page = opened.page
+    opened.run_all(figures=1)
+    assert page.get_by_role("heading", name=re.compile("the budget of")).count() == 1
+    first = opened.traces()
+
+    page.get_by_label("Show", exact=True).select_option(label="mistakes of callers")
+    second = opened.until_traces_differ(first)
+    page.get_by_role("heading", name="Mistakes of callers cost no budget").wait_for(timeout=WAIT_MS)
+    page.get_by_label("Split by").select_option(label="endpoint")
+    third = opened.until_traces_differ(second)
+    page.get_by_label("Compare with").select_option(label="an earlier stretch")
+    page.get_by_label("Stretch", exact=True).fill("7d")
+    page.keyboard.press("Enter")
+    page.get_by_label("Show", exact=True).select_option(label="all errors")
+    opened.until_traces_differ(third)
+    assert opened.errors == []
 
 
 def test_an_unknown_service_is_told_in_the_widget(opened: Lab) -> None:
