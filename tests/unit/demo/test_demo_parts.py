@@ -249,6 +249,8 @@ def test_thresholds_outside_of_the_buckets_count_all_or_nothing(model: LatencyMo
     some = [
         Measure("never", "1", ("s",), "successful", 1e-6),
         Measure("always", "2", ("s",), "successful", 1000.0),
+        Measure("slow-always", "3", ("s",), "successful", 1e-6, op="gt"),
+        Measure("slow-never", "4", ("s",), "successful", 1000.0, op="gte"),
     ]
     remembered = np.zeros(LENGTH, dtype=bool)
     remembered[10:12] = True
@@ -257,10 +259,10 @@ def test_thresholds_outside_of_the_buckets_count_all_or_nothing(model: LatencyMo
     minutes = np.array([9, 10, 11])
     counts = np.array([5, 6, 7])
     running = np.tile(counts[:, None], (1, len(edges)))
-    tallies.add(
-        minutes, [counts > 0, counts > 0], counts, counts * 0, running, edges, model, is_guess=False
-    )
-    assert [tally.good.tolist() for tally in tallies.tallies] == [[0, 0], [6, 7]]
+    rows = [counts > 0] * len(some)
+    tallies.add(minutes, rows, counts, counts * 0, running, edges, model, is_guess=False)
+    found = [tally.good.tolist() for tally in tallies.tallies]
+    assert found == [[0, 0], [6, 7], [6, 7], [0, 0]]
     assert tallies.tallies[0].valid.tolist() == [6, 7]
     assert tallies.covered.tolist() == [True, True]
 
