@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from fleetslo.errors import ParameterError, nearest
@@ -152,7 +153,7 @@ def alert_windows(window: timedelta, policy: Policy = "workbook") -> tuple[Alert
                 f"there is no alert policy {policy!r}.{nearest(policy, list(POLICIES))} "
                 f"There are {' and '.join(POLICIES)}"
             )
-        return tuple(_condition(rule, window, policy) for rule in _BUILT_IN[policy](window))
+        return _built_in(window, policy)
     faults = [
         f"condition {place}: {fault}"
         for place, rule in enumerate(policy, 1)
@@ -161,6 +162,11 @@ def alert_windows(window: timedelta, policy: Policy = "workbook") -> tuple[Alert
     if faults or not policy:
         raise ParameterError("; ".join(faults) or "an alert policy needs at least one condition")
     return tuple(_condition(rule, window) for rule in policy)
+
+
+@lru_cache  # a fleet asks for the same few windows, once per objective
+def _built_in(window: timedelta, policy: str) -> tuple[AlertWindow, ...]:
+    return tuple(_condition(rule, window, policy) for rule in _BUILT_IN[policy](window))
 
 
 def _condition(rule: AlertWindow | AlertRule, window: timedelta, name: str = "") -> AlertWindow:
@@ -207,11 +213,13 @@ def _faults(rule: AlertWindow | AlertRule, window: timedelta) -> Iterator[str]:
         yield f"a budget share of {rule.budget_share!r} is not above 0 and at most 1"
 
 
+@lru_cache
 def _sharp(factor: float) -> Fraction:
     # 0.9333… was 14/15 before it became a float, and is compared as such.
     return Fraction(factor).limit_denominator(1_000_000)
 
 
+@lru_cache(maxsize=4096)
 def burn_limit(window: AlertWindow, target: float) -> Fraction:
     """Return the bad share of requests that burns at exactly the condition's factor.
 

@@ -60,7 +60,11 @@ def sli(good_count: Number, valid_count: Number) -> float | None:
         ParameterError: a count is negative, or more are good than valid.
     """
     _refuse_counts(good_count, valid_count)
-    return float(Fraction(good_count) / valid_count) if valid_count else None
+    return _ratio(good_count, valid_count)
+
+
+def _ratio(count: Number, of: Number) -> float | None:
+    return float(count / of) if of else None
 
 
 def burn_rate(good_count: Number, valid_count: Number, target: float) -> float | None:
@@ -268,10 +272,13 @@ def judge(
     if valid_count:
         spent, spent_low = bad / budget, bad_low / budget
         rules = Rules(page_firing, coverage_minimum, at_risk_budget_left)
-        low, high = (
-            Fraction(count) / valid_count for count in (good_count, good_count + uncertain_count)
-        )
-        straddled = (low, high) if low < 1 - share <= high else None
+        straddled = None
+        if spent_low <= 1 < spent:
+            low, high = (
+                Fraction(count) / valid_count
+                for count in (good_count, good_count + uncertain_count)
+            )
+            straddled = (low, high) if low < 1 - share <= high else None
         verdict, reason = verdict_of(spent_low, spent, coverage, rules, good=straddled)
         small = too_small(budget, unit)
         if small is not None and coverage >= coverage_minimum:
@@ -281,9 +288,9 @@ def judge(
     return Judgement(
         verdict=verdict,
         reason=reason,
-        sli=sli(good_count, valid_count),
-        sli_low=sli(good_count, valid_count),
-        sli_high=sli(good_count + uncertain_count, valid_count),
+        sli=_ratio(good_count, valid_count),
+        sli_low=_ratio(good_count, valid_count),
+        sli_high=_ratio(good_count + uncertain_count, valid_count),
         good_count=plain(good_count),
         valid_count=plain(valid_count),
         uncertain_count=plain(uncertain_count),

@@ -1,7 +1,7 @@
 """Judging many objectives at once: counts of a whole fleet in, one verdict per objective out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
 import polars as pl
@@ -123,7 +123,8 @@ def judged(
         }
         alerts = _firing(objective, last, least_bad)
         page_firing = any(alert.severity == "page" for alert in alerts)
-        judgement = _judgement(one, mine, replace(rules, page_firing=page_firing))
+        fired = replace(rules, page_firing=True) if page_firing else rules
+        judgement = _judgement(one, mine, fired)
         rows.append(
             {
                 "service": objective.service,
@@ -139,7 +140,7 @@ def judged(
                 "is_running": one.stretch.is_running,
                 "is_estimated": any(count.is_estimated for count in mine),
                 "within_s": objective.selector.within_s,
-                **asdict(judgement),
+                **vars(judgement),
                 "burn_1h": _burn(objective, last.get(60)),
                 "burn_6h": _burn(objective, last.get(360)),
                 "alerts": ", ".join(_spoken(alert) for alert in alerts),

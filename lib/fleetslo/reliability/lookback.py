@@ -7,7 +7,6 @@ slice of its own, so that a page need not wait for the end of an hour.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fractions import Fraction
 from math import lcm
 
 import polars as pl
@@ -52,8 +51,10 @@ class Look:
         """
         if not self.covered_minutes:
             return None
-        valid = Fraction(self.counted.valid)
-        bad = min(self.counted.bad_low, valid)
+        counted, valid = self.counted, self.counted.valid
+        bad = min(valid - counted.good - counted.uncertain, valid)
+        if isinstance(bad, int) and isinstance(valid, int):
+            return bad, valid
         scale = lcm(bad.denominator, valid.denominator)
         return int(bad * scale), int(valid * scale)
 
