@@ -15,7 +15,7 @@ from fleetslo.errors import FleetsloError, NoData, ParameterError
 from fleetslo.explore.live import Debounced
 from fleetslo.explore.panel import ChartPanel, Shown, TablePanel, html, status
 from fleetslo.explore.surroundings import Surroundings
-from fleetslo.explore.tuning_alerts import Tried, try_policies
+from fleetslo.explore.tuning_alerts import Tried, held_against_incidents, try_policies
 from fleetslo.explore.tuning_controls import TuningControls, policies_of
 from fleetslo.explore.tuning_document import (
     DocumentPanel,
@@ -31,7 +31,7 @@ from fleetslo.explore.tuning_history import (
     unit_of,
 )
 from fleetslo.periods import Period
-from fleetslo.reliability.agreement import Agreement, agreement
+from fleetslo.reliability.agreement import Agreement
 from fleetslo.reliability.exporting import as_yaml
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.tuning import supported, worth_showing
@@ -121,6 +121,13 @@ class TuningView(Shown):
             if (one.service, one.name) == chosen:
                 return one
         raise NoData("no objective that fleetslo can measure is chosen")
+
+    @property
+    def squad(self) -> str:
+        """The squad of the service; empty where nobody says."""
+        known = self.fleet.services(self.period)
+        found = known.filter(pl.col("service") == self.controls.service.value)["squad"]
+        return (found[0] or "") if len(found) else ""
 
     @property
     def freshness(self) -> pl.DataFrame:
@@ -282,35 +289,19 @@ class TuningView(Shown):
             for panel in self._replayed():
                 panel.clear()
             return words.capital(f"{error}.")
-        incidents = past.incidents
-        settings = self.fleet.settings
-        keys = [key for key, _ in policies_of(changed)]
         self.tried = tried = try_policies(
-            found,
-            changed,
-            keys,
-            incidents,
-            zone=past.zone,
-            working_hours=self.working_hours,
-            least_bad=settings.alert_least_bad,
+            past, found, changed, [key for key, _ in policies_of(changed)], self.working_hours
         )
+        self.held = held_against_incidents(past, found, self.objective, choice.target)
         opens, closes = self.working_hours
         hours = f"{opens}:00 to {closes}:00, Monday to Friday, in {past.zone}"
         chosen = self.controls.policy.value
         self.policies.show(policy_table(tried.rows(chosen), choice, hours))
-        self.alerts.show(alert_timeline(tried.alerts, incidents, tried.period, choice))
+        self.alerts.show(alert_timeline(tried.alerts, past.incidents, tried.period, choice))
         named = {"objective": changed.name, "label": choice.label}
         detection = tried.detections[chosen]
         self.fired.show(alerting.alert_table(detection, named))
         self.found.show(alerting.detection_table(detection, named))
-        self.held = agreement(
-            past.tried_counts(self.objective, found),
-            incidents,
-            tried.period,
-            target=choice.target,
-            window=changed.window.nominal,
-            least_bad=settings.alert_least_bad,
-        )
         self.unseen.show(incident_spending(self.held, choice))
         self.unexplained.show(unexplained_spending(self.held, choice))
         if found.since is None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from fleetslo.explore.tuning_history import Replayable
+from fleetslo.explore.tuning_history import Replayable, ServicePast
 from fleetslo.periods import Period
+from fleetslo.reliability.agreement import Agreement, agreement
 from fleetslo.reliability.detection import Detection, detect
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.replay import replay
@@ -54,25 +55,20 @@ class Tried:
 
 
 def try_policies(
+    past: ServicePast,
     found: Replayable,
     objective: Objective,
     policies: Sequence[str],
-    incidents: pl.DataFrame,
-    *,
-    zone: str,
     working_hours: tuple[int, int],
-    least_bad: int,
 ) -> Tried:
     """Return what each policy would have done.
 
     Args:
+        past: of the service; its incidents and the zone of its on-call.
         found: the minutes to replay.
         objective: with the target that is tried.
         policies: ``own`` or the name of a built-in one.
-        incidents: as ``oncall/incidents``.
-        zone: of whoever is on call.
         working_hours: first and last (exclusive) hour of the working day.
-        least_bad: bad requests that the long window needs before anything fires.
     """
     detections = {}
     for policy in policies:
@@ -80,14 +76,28 @@ def try_policies(
             found.minutes,
             objective,
             None if policy == "own" else policy,
-            least_bad=least_bad,
+            least_bad=past.fleet.settings.alert_least_bad,
             until=found.period.end,
         )
         detections[policy] = detect(
             alerts.drop("service", "objective", strict=False),
-            incidents,
+            past.incidents,
             found.period,
-            zone=zone,
+            zone=past.zone,
             working_hours=working_hours,
         )
     return Tried(found.period, found.since, detections)
+
+
+def held_against_incidents(
+    past: ServicePast, found: Replayable, objective: Objective, target: float
+) -> Agreement:
+    """Return what each incident spent with a target that is tried, and what went without one."""
+    return agreement(
+        past.tried_counts(objective, found),
+        past.incidents,
+        found.period,
+        target=target,
+        window=objective.window.nominal,
+        least_bad=past.fleet.settings.alert_least_bad,
+    )

@@ -76,6 +76,11 @@ class TestFirstLook:
     def test_freshness_is_of_the_tables_that_were_used(self, view: TuningView) -> None:
         assert view.freshness["table_name"].to_list() == ["requests_hourly", "slo_minutes"]
 
+    def test_its_squad_is_known(self, view: TuningView) -> None:
+        assert view.squad == "Payments"
+        view.choose(service="search")
+        assert view.squad == "Search"
+
     def test_windows_reach_back_further_than_the_period(self) -> None:
         assert reach_back(PERIOD) == PERIOD.last(HISTORY)
         long = Period(PERIOD.end - 2 * HISTORY, PERIOD.end)
