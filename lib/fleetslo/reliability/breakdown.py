@@ -82,7 +82,8 @@ def broken_down(
     detail = pl.concat([EMPTY, *parts])
     settled = _settled(detail, minutes)
     if dimension == "upstream" and selector.within_s is not None and calls.height:
-        settled = settled.with_columns(pl.col("value").replace(NOT_BROKEN_DOWN, NO_UPSTREAM))
+        unnamed = pl.col("value").replace(NOT_BROKEN_DOWN, NO_UPSTREAM)
+        settled = _by_value(settled.with_columns(unnamed))
     return _told(settled, minutes, dimension, budget_spent)
 
 
@@ -98,11 +99,7 @@ def _settled(detail: pl.DataFrame, minutes: pl.DataFrame) -> pl.DataFrame:
         _scaled("valid_count", "valid"),
         is_estimate=pl.col("is_estimate") | (is_scaled & (pl.col("bad_count") > 0)),
     )
-    values = rows.group_by("value").agg(
-        pl.col("bad_count").sum(),
-        pl.when(pl.col("valid_count").null_count() == 0).then(pl.col("valid_count").sum()),
-        pl.col("is_estimate").any(),
-    )
+    values = _by_value(rows)
     rest = int(hours["bad"].sum()) - int(values["bad_count"].sum())
     if not rest:
         return values
@@ -111,6 +108,14 @@ def _settled(detail: pl.DataFrame, minutes: pl.DataFrame) -> pl.DataFrame:
         schema=values.schema,
     )
     return pl.concat([values, left])
+
+
+def _by_value(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.group_by("value").agg(
+        pl.col("bad_count").sum(),
+        pl.when(pl.col("valid_count").null_count() == 0).then(pl.col("valid_count").sum()),
+        pl.col("is_estimate").any(),
+    )
 
 
 def _scaled(count: str, most: str) -> pl.Expr:
