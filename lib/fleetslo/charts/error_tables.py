@@ -129,10 +129,14 @@ def _told(row: Mapping[str, Any]) -> dict[str, Any]:
         "cause": row["upstream"] or words.NOTHING,
         "factor": _factor(row),
         "mostly": _mostly(row),
-        "cost": words.share(row["spent"])
-        if row["counts_as"] == "fault"
-        else COUNTS_AS[row["counts_as"]].removeprefix("Costs "),
+        "cost": _cost(row),
     }
+
+
+def _cost(row: Mapping[str, Any]) -> str:
+    if row["counts_as"] == "fault":
+        return words.share(row["spent"])
+    return "no budget" if row["counts_as"] == "unbudgeted" else "nothing"
 
 
 def _factor(row: Mapping[str, Any]) -> str:
@@ -152,7 +156,9 @@ def _factor(row: Mapping[str, Any]) -> str:
 
 
 def _roughly(value: float) -> str:
-    return words.number(float(f"{value:.2g}"), 2)
+    """Return a factor with two digits, and with a third where it is near to 1."""
+    digits = 3 if 0.5 < value < 2 else 2
+    return words.number(float(f"{value:.{digits}g}"), digits)
 
 
 def _mostly(row: Mapping[str, Any]) -> str:

@@ -1,8 +1,7 @@
 """Errors over time, stacked by what they are told apart by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -10,7 +9,7 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made
-from fleetslo.charts.latency_grid import bin_width
+from fleetslo.charts.error_stack import Stacked, stacked
 from fleetslo.periods import Period
 from fleetslo.reliability.bursts import burst
 from fleetslo.reliability.clumping import Stretch
@@ -19,7 +18,6 @@ Measure = Literal["count", "share"]
 QUERIES = ("errors/hours", "requests/hours")
 OTHERS = "everything else"
 NO_UPSTREAM = "no upstream"
-MOST_APART = 4  # values with a colour of their own
 _COLOURS = (theme.BLUE, theme.SLATE, theme.BLUE_SOFT, str(theme.HEAT[-1][1]))
 _BURST_SHARE = 0.2  # of the errors, in ...
 _BURST_TIME = 0.1  # ... at most this share of the time, is a finding
@@ -34,28 +32,6 @@ def called(value: str | None, dimension: str) -> str:
         return value
     last = value.rpartition(".")[2]
     return last if last[:1].isupper() else value
-
-
-@dataclass(frozen=True)
-class Stacked:
-    """What is drawn: a row per bin of time, whether anything was recorded in it or not.
-
-    Attributes:
-        step: the width of a bin.
-        values: the values apart, the first at the bottom.
-        bins: ``bin``, a count per value (``v0``, …), ``others`` and ``request_count``; all are
-            null where nothing was recorded.
-    """
-
-    step: timedelta
-    values: list[str | None]
-    bins: pl.DataFrame
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns of counts, the lowest in the stack first."""
-        own = [f"v{i}" for i in range(len(self.values))]
-        return [*own, "others"] if self.bins["others"].sum() else own
 
 
 def errors_over_time(
@@ -87,7 +63,7 @@ def errors_over_time(
         incidents: as ``oncall/incidents``, drawn as bands.
         height: of the drawing in pixels.
     """
-    data = _stacked(both, by, shown, first)
+    data = stacked(both, by, shown, first)
     names = [called(value, by) for value in data.values] + [OTHERS]
     figure = _figure(data, names, measure, shown, height)
     theme.mark_time(figure, deployments, incidents, start=shown.start, end=shown.end)
@@ -122,41 +98,6 @@ def errors_over_time(
     )
 
 
-def _stacked(both: Stretch, by: str, shown: Period, first: Sequence[str | None]) -> Stacked:
-    step = bin_width(shown)
-    counted = both.errors.group_by(by).agg(pl.col("error_count").sum())
-    order = counted.sort("error_count", by, descending=[True, False])[by].to_list()
-    apart = [value for value in first if value in order]
-    apart = (apart + [value for value in order if value not in apart])[:MOST_APART]
-    values = [value for value in order if value in apart]
-    start = pl.lit(shown.start, dtype=pl.Datetime("us", "UTC"))
-    width = int(step / timedelta(microseconds=1))
-    offset = (pl.col("hour") - start).dt.total_microseconds() // width * width
-    cut = (start + pl.duration(microseconds=offset)).alias("bin")
-    bins = pl.DataFrame(
-        {"bin": pl.datetime_range(shown.start, shown.end, step, closed="left", eager=True)}
-    ).with_columns(pl.col("bin").cast(pl.Datetime("us", "UTC")))
-    traffic = both.requests.group_by(cut).agg(pl.col("request_count").sum())
-    sums = [
-        pl.col("error_count").filter(pl.col(by).eq_missing(pl.lit(value))).sum().alias(f"v{i}")
-        for i, value in enumerate(values)
-    ]
-    own = [f"v{i}" for i in range(len(values))]
-    errors = (
-        both.errors.with_columns(cut)
-        .group_by("bin")
-        .agg(*sums, all_count=pl.col("error_count").sum())
-        .with_columns(others=pl.col("all_count") - pl.sum_horizontal(*own, pl.lit(0)))
-        .drop("all_count")
-    )
-    filled = (
-        pl.when(pl.col("request_count").is_not_null()).then(pl.col(column).fill_null(0))
-        for column in (*own, "others")
-    )
-    joined = bins.join(traffic, on="bin", how="left").join(errors, on="bin", how="left")
-    return Stacked(step, values, joined.sort("bin").with_columns(*filled))
-
-
 def _figure(
     data: Stacked, names: Sequence[str], measure: Measure, shown: Period, height: int
 ) -> go.Figure:
@@ -189,21 +130,9 @@ def _figure(
     return figure
 
 
-def _gaps(data: Stacked) -> list[tuple[datetime, datetime]]:
-    """Return the stretches in which nothing was recorded, not even that there was no traffic."""
-    missing = data.bins.filter(pl.col("request_count").is_null())["bin"].to_list()
-    found: list[tuple[datetime, datetime]] = []
-    for at in missing:
-        if found and found[-1][1] == at:
-            found[-1] = (found[-1][0], at + data.step)
-        else:
-            found.append((at, at + data.step))
-    return found
-
-
 def _mark_gaps(figure: go.Figure, data: Stacked, shown: Period) -> None:
     """Hatch what is missing: without bars it would look as if nothing had failed."""
-    for start, end in _gaps(data):
+    for start, end in data.gaps:
         ends: dict[str, Any] = {
             f"x{i}": at.strftime("%Y-%m-%d %H:%M")
             for i, at in enumerate((start, min(end, shown.end)))

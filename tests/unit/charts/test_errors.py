@@ -9,8 +9,9 @@ from tests.error_frames import HOUR, START, errors, requests, stretch
 
 from fleetslo.charts import theme
 from fleetslo.charts.blocks import Chart, Table
+from fleetslo.charts.error_stack import MOST_APART
 from fleetslo.charts.error_tables import groups_table, news_table
-from fleetslo.charts.errors import MOST_APART, OTHERS, called, errors_over_time
+from fleetslo.charts.errors import OTHERS, called, errors_over_time
 from fleetslo.explore.error_findings import groups, news
 from fleetslo.periods import Period
 from fleetslo.reliability.clumping import Stretch
@@ -155,7 +156,7 @@ class TestNews:
         (row,) = table.rows
         assert row["mostly"] == "5 Oct 12:00 – 6 Oct 00:00"
         assert row["factor"].startswith("over ")
-        assert row["cost"] == "No budget"
+        assert row["cost"] == "no budget"
 
     def test_one_error_at_several_endpoints_is_one_finding(self) -> None:
         before, after = sides([], [[5] * 24])
