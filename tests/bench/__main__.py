@@ -265,8 +265,21 @@ def documents() -> None:
          f"{ratio:.2f} x of PyYAML's C loader ({peer * 1000:.0f} ms)", "under 2 s")  # fmt: skip
 
 
+def budgets() -> None:
+    """Verdicts of 1,000 services with three objectives each, from 28 days of hours."""
+    from tests.bench.budgeting import bare, fleet_hours, fleet_objectives
+    from tests.bench.budgeting import budgets as budgets_of
+
+    objectives = fleet_objectives()
+    hours = fleet_hours(objectives)
+    ours, peer, ratio = pairs(lambda: budgets_of(hours, objectives), lambda: bare(hours), 7)
+    tell(f"budgets of 3,000 objectives from {hours.height / 1e6:.1f} million hours",
+         f"{ours * 1000:.0f} ms", f"{ratio:.2f} x of bare Polars sums ({peer * 1000:.0f} ms)",
+         "under 1 s")  # fmt: skip
+
+
 PARTS = {"imports": imports, "demo": demo, "index": index, "queries": queries, "replays": replays,
-         "documents": documents}  # fmt: skip
+         "documents": documents, "budgets": budgets}  # fmt: skip
 
 
 def main() -> None:
