@@ -51,40 +51,45 @@ def read_slo(doc: Document, named: Named) -> list[Objective]:
         written={"alertPolicies": alerts.written},
         notes=alerts.notes,
     )
+    # What is said of alerts, and how the parts are joined, is said of the whole.
+    shared = (
+        replace(base, policy=None, own_alerts=(), written={}, notes=(), weighted_mean=False)
+        if is_composite
+        else base
+    )
     names = _names(doc.value["metadata"], entries, is_composite=is_composite)
     made = [
-        replace(
-            base,
-            name=name,
-            display_name=display_name,
-            selector=one.selector,
-            target=_target(entry),
-            slice_length=slice_length,
-            slice_target=entry.get("timeSliceTarget"),
-            weight=float(entry.get("compositeWeight", 1)),
-            unmeasured=one.unmeasured or _uncounted(slice_length, window),
-            written={**base.written, **one.written},
-        )
-        for entry, one, slice_length, (name, display_name) in zip(
-            entries, found, slices, names, strict=True
+        _stated(shared, name, entry, measurement, slice_length)
+        for name, entry, measurement, slice_length in zip(
+            names, entries, found, slices, strict=True
         )
     ]
     if not is_composite:
         return made
-    # What is said of alerts, and how its parts are joined, is said of the whole.
-    members = [
-        replace(
-            one,
-            policy=None,
-            own_alerts=(),
-            notes=(),
-            weighted_mean=False,
-            written=measurement.written,
-        )
-        for one, measurement in zip(made, found, strict=True)
-    ]
-    whole = composite(doc, base, members)
+    whole = composite(doc, base, made)
     return [whole] if whole else []
+
+
+def _stated(
+    shared: Objective,
+    names: tuple[str, str | None],
+    entry: Mapping[str, Any],
+    measurement: Measurement,
+    slice_length: timedelta | None,
+) -> Objective:
+    """Return one of the objectives of a document, given what it says of all of them."""
+    return replace(
+        shared,
+        name=names[0],
+        display_name=names[1],
+        selector=measurement.selector,
+        target=_target(entry),
+        slice_length=slice_length,
+        slice_target=entry.get("timeSliceTarget"),
+        weight=float(entry.get("compositeWeight", 1)),
+        unmeasured=measurement.unmeasured or _uncounted(slice_length, shared.window),
+        written={**shared.written, **measurement.written},
+    )
 
 
 def _base(doc: Document, said: Annotations, window: Window) -> Objective:

@@ -29,7 +29,7 @@ class Objective:
         service: the service, or ``{service}`` in a template.
         selector: what is counted; an empty one for a composite and for what is not measured.
         target: the share that must be good, in [0, 1). Of a composite: what its members' own
-            targets come to; see ``reliability.composites``.
+            targets come to; see ``reliability.composed``.
         window: the rolling or calendar window.
         method: the budgeting method.
         labels: the document's labels.

@@ -222,3 +222,14 @@ def test_what_is_written_out_reads_back_as_the_same_objectives(document: dict[st
             )
             if one.unmeasured:  # nothing of what its source is asked for is lost
                 assert exported(other) == exported(one)
+
+
+@settings(deadline=None, max_examples=30)
+@given(documents())
+def test_templates_are_written_out_as_templates(document: dict[str, Any]) -> None:
+    with TemporaryDirectory() as folder:
+        path = written(Path(folder), document)
+        first = read_objectives(path)
+        path.write_text(as_yaml(first), encoding="utf-8")
+        again = read_objectives(path)
+        assert [comparable(one) for one in again] == [comparable(one) for one in first]
