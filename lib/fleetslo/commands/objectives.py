@@ -111,9 +111,12 @@ def export(
     elif to.suffix in (".yaml", ".yml") and not to.is_dir():
         say(f"{write_file(to, as_yaml(found))}: {len(found)} objectives")
     else:
+        files: dict[str, list[Objective]] = {}
         for one in found:
-            write_file(to / _file_name(one), as_yaml([one]))
-        say(f"{to}: {len(found)} objectives, a file each")
+            files.setdefault(_file_name(one), []).append(one)
+        for name, inside in files.items():  # names that differ in signs alone share a file
+            write_file(to / name, as_yaml(inside))
+        say(f"{to}: {len(found)} objectives in {len(files)} files")
 
 
 def _services(url: str | None, written: "list[Objective]") -> dict[str, dict[str, Any]]:
