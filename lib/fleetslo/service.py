@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fleetslo.charts.service import NO_OBJECTIVE, ordered
+from fleetslo.charts.objectives import ordered
+from fleetslo.charts.service import NO_OBJECTIVE
 from fleetslo.explaining import Explaining
 from fleetslo.periods import Period
+from fleetslo.published import read_published_numbers
 from fleetslo.reliability import breakdown, causes
 from fleetslo.reliability.detection import Detection, detect
 from fleetslo.reliability.exclusions import excluded, without
 from fleetslo.reliability.forecast import Forecast, forecast
-from fleetslo.reliability.history import HOURS, inside_incidents, spent_by_hour
-from fleetslo.reliability.judging import worst
+from fleetslo.reliability.history import HOURS, spent_by_hour
+from fleetslo.reliability.judging import burn_minutes, worst
 from fleetslo.reliability.latency import quantile_frame
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.replay import replay
+from fleetslo.reliability.restatements import restatements
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
@@ -78,10 +81,33 @@ class ServiceView:
         row = found.row(0, named=True) if found.height else {"within_s": None, "target": None}
         return {"within_s": row["within_s"], "target": row["target"]}
 
+    @property
+    def explained(self) -> pl.DataFrame:
+        """What spent the budget of the objective that needs attention most, by cause."""
+        return self.explanation(self.tightest["objective"])
+
+    @property
+    def dimensions(self) -> dict[str, pl.DataFrame]:
+        """What spent it along each dimension; see ``broken_down``."""
+        name = self.tightest["objective"]
+        return {dimension: self.broken_down(name, dimension) for dimension in breakdown.DIMENSIONS}
+
+    @property
+    def outlook(self) -> Forecast:
+        """What becomes of that budget at the present burn; empty where nothing is judged."""
+        found = self.forecast(self.tightest["objective"])
+        return found or Forecast(self.fleet.until(self.period))
+
+    @property
+    def detected(self) -> Detection | None:
+        """What that objective's alerts would have found over the period."""
+        return self.detection(self.tightest["objective"])
+
     @cached_property
-    def causes(self) -> pl.DataFrame:
-        """What was bad in each incident, for the objective that needs attention most."""
-        return inside_incidents(self.minutes, self.tightest["objective"], self.incidents)
+    def restated(self) -> list[dict[str, Any]]:
+        """Windows of which other counts were published than the data has now; newest first."""
+        told = read_published_numbers(self.fleet.settings.home, [self.name])
+        return restatements(told, [self.judgements, self.previous_judgements])
 
     @cached_property
     def objectives(self) -> dict[str, Objective]:
@@ -193,10 +219,17 @@ class ServiceView:
 
     @cached_property
     def minutes(self) -> pl.DataFrame:
-        """Good and valid counts per objective and minute, over the longest window."""
+        """Good and valid counts per objective and minute, over the longest window.
+
+        What alerts look back on before it is there, too.
+        """
         days = self.judgements["window_days"].max()
         window = timedelta(days=float(days)) if days else self.period.length  # type: ignore[arg-type]
-        return self._query("slo/minutes", self.period.last(max(window, self.period.length)))
+        measured = [one for one in self.objectives.values() if one.unmeasured is None]
+        before = timedelta(minutes=max(burn_minutes(measured)))
+        return self._query(
+            "slo/minutes", self.period.last(max(window, self.period.length) + before)
+        )
 
     @cached_property
     def hours(self) -> pl.DataFrame:

@@ -59,7 +59,7 @@ class Verdict(Block):
         sentence: what a manager can repeat.
         covers: short facts: the period, tier, "data complete to 1 Nov 00:00", coverage.
         headline: what the index and the search show of this page; plain JSON.
-        published: what the ledger keeps of it, a row per objective; see ``reliability/restatements.py``.
+        published: what the ledger keeps of it, a row per objective; see ``restatements``.
     """
 
     path: Sequence[tuple[str, str | None]]

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from fleetslo.charts import theme, words
-from fleetslo.charts.blocks import Chart, Col, Made, Table
+from fleetslo.charts.blocks import Chart, Made
 from fleetslo.charts.objectives import made_of
 from fleetslo.periods import Period
 from fleetslo.reliability.history import (
@@ -172,68 +172,6 @@ def burn(
             ["slo/minutes"],
         ),
     )
-
-
-def spent_in_incidents(
-    causes: pl.DataFrame, judgement: Mapping[str, Any], incidents: pl.DataFrame
-) -> Table:
-    """Return what was bad inside each incident and outside all; the shares add up to all of it.
-
-    ``causes`` is what ``history.inside_incidents`` returned.
-    """
-    rows = causes
-    total = int(rows["bad_count"].sum())
-    titles = {row["incident_id"]: row["title"] for row in incidents.iter_rows(named=True)}
-    budget = judgement["budget_count"] or 0
-    listed = [
-        {
-            "cause": _cause(row["incident_ids"], titles),
-            "bad_count": row["bad_count"],
-            "share": row["bad_count"] / total if total else None,
-            "budget": row["bad_count"] / budget if budget else None,
-        }
-        for row in rows.iter_rows(named=True)
-        if row["bad_count"]
-    ]
-    inside = [row for row in rows.iter_rows(named=True) if row["incident_ids"] and row["bad_count"]]
-    if not judgement["objective"]:
-        title = "No objective names this service, so nothing counts as spent"
-    elif causes.is_empty():
-        title = "No requests were counted, so nothing is known of what was spent"
-    elif not total:
-        title = "Nothing was spent"
-    elif not inside:
-        title = "Everything was spent outside incidents"
-    else:
-        top = inside[0]
-        title = (
-            f"{words.share(top['bad_count'] / total)} of what was bad fell in {top['incident_ids']}"
-        )
-    return Table(
-        title=title,
-        says=f"Share of {words.count(total)} bad requests by incident; adds up to all of them.",
-        columns=[
-            Col("cause", "When"),
-            Col("share", "Share of bad", "bar"),
-            Col("budget", "Of the budget", "percent", format="share", priority=2),
-            Col("bad_count", "Bad", "number", priority=3),
-        ],
-        rows=listed,
-        made=Made(
-            "every bad request in an incident's minutes, the usual background included",
-            {"Bad requests": total},
-            ["slo/minutes", "oncall/incidents"],
-        ),
-        empty="No bad request was counted.",
-        width="half",
-    )
-
-
-def _cause(ids: str | None, titles: Mapping[str, str]) -> str:
-    if ids is None:
-        return "Outside incidents"
-    title = titles.get(ids)
-    return f"{ids}: {title}" if title else ids
 
 
 def _stamp(at: datetime) -> str:

@@ -9,6 +9,7 @@ import polars as pl
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Sources, Table
 from fleetslo.periods import Period
+from fleetslo.reliability.detection import Detection
 
 _NEAR_S = 3600
 """An incident that begins within an hour after a rollout is shown beside it: near, not proven."""
@@ -116,9 +117,24 @@ def _incidents_of(rollout: dict[str, Any], incidents: pl.DataFrame) -> list[str]
     return found
 
 
-def incident_table(incidents: pl.DataFrame, *, services: bool = False) -> Table:
-    """Return the incidents of a period, the longest first; ``services`` adds whose they were."""
+def incident_table(
+    incidents: pl.DataFrame,
+    *,
+    services: bool = False,
+    found: Detection | None = None,
+    spent: pl.DataFrame | None = None,
+) -> Table:
+    """Return the incidents of a period, the longest first.
+
+    Args:
+        incidents: ``oncall/incidents``.
+        services: whether to say whose they were.
+        found: ``ServiceView.detection`` of an objective, to say when it would have paged.
+        spent: ``Overview.incident_costs``, to say what each took of its service's budget.
+    """
     rows = []
+    pages = _first_pages(found)
+    taken = dict(spent.select("incident_id", "spent").iter_rows()) if spent is not None else {}
     for row in incidents.iter_rows(named=True):
         ended = row["resolved_at"]
         rows.append(
@@ -128,6 +144,8 @@ def incident_table(incidents: pl.DataFrame, *, services: bool = False) -> Table:
                 "lasted_s": (ended - row["started_at"]).total_seconds() if ended else None,
                 "page": f"page:service_slo/{row['service']}",
                 "reason": _cause(row),
+                "paged": pages.get(row["incident_id"], "before the period"),
+                "spent": taken.get(row["incident_id"]),
             }
         )
     rows.sort(key=lambda row: (row["lasted_s"] is not None, -(row["lasted_s"] or 0)))
@@ -141,13 +159,31 @@ def incident_table(incidents: pl.DataFrame, *, services: bool = False) -> Table:
             Col("severity", "Severity", "badge", priority=2),
             Col("started_at", "Started (UTC)", "time", priority=2),
             Col("lasted_s", "Lasted", "number", format="duration"),
+            *([Col("spent", "Of the budget", "percent", format="share")] if taken else []),
+            *([Col("paged", "Paged after", align="right", priority=2)] if found else []),
             Col("reason", "Cause", priority=3),
         ],
         rows=rows,
-        made=Made("lasted = resolved − started", {"Incidents": len(rows)}, ["oncall/incidents"]),
+        made=Made(
+            "lasted = resolved − started"
+            + ("; of the budget: what was bad while it lasted, beyond the usual, ÷ the budget" if taken else "")
+            + ("; paged after = the objective's first page − started" if found else ""),
+            {"Incidents": len(rows)},
+            ["oncall/incidents", *(["slo/stretches"] if taken else [])],
+        ),
         empty="No incident was recorded in this period.",
         most=12,
     )
+
+
+def _first_pages(found: Detection | None) -> dict[str, str]:
+    """Return how long after its start each incident would have paged, as a reader says it."""
+    if found is None:
+        return {}
+    return {
+        row["incident_id"]: "never" if row["is_missed"] else words.duration(row["time_to_detect_s"])
+        for row in found.incidents.iter_rows(named=True)
+    }
 
 
 def _cause(row: dict[str, Any]) -> str:

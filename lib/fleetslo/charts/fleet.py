@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fleetslo.charts import events, service, words
+from fleetslo.charts import events, words
 from fleetslo.charts.blocks import Col, Made, Table, Tile, Tiles, Verdict
+from fleetslo.charts.objectives import ordered
 from fleetslo.periods import Period
 from fleetslo.reliability.judging import RANK, worst
 from fleetslo.reliability.latency import quantile_frame
@@ -37,7 +38,7 @@ def every_service(
     objectives), ``spent``: bad requests of that objective per day, ``p99_s``, ``rollouts``,
     ``day_count`` and ``error_count``: requests of the period's whole days, and its faults.
     """
-    of = {name: service.ordered(frame) for (name,), frame in judgements.group_by("service")}
+    of = {name: ordered(frame) for (name,), frame in judgements.group_by("service")}
     spark = {
         (name, objective): dict(zip(frame["day"], frame["bad"], strict=True))
         for (name, objective), frame in days.with_columns(

@@ -1,6 +1,6 @@
 """Objectives as a reader sees them: what each asks, how its numbers are made, where it stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ import polars as pl
 
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
+from fleetslo.reliability.judging import RANK
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.windows import CalendarWindow
 
@@ -15,6 +16,13 @@ _STALE = timedelta(days=365)
 """An objective that nobody has looked at for a year is told of; the SRE Workbook asks for less."""
 
 _UNITS = {"requests": "requests", "events": "events", "slices": "time slices", "burn": "burn"}
+
+
+def ordered(judgements: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the judgements as rows, the one that needs attention most first."""
+    rows = judgements.to_dicts()
+    rows.sort(key=lambda row: (RANK[row["verdict"]], row["budget_left"] or 0.0, row["objective"]))
+    return rows
 
 
 def made_of(row: Mapping[str, Any], queries: Sequence[str] = ("slo/days",)) -> Made:
@@ -90,7 +98,7 @@ def asks(objective: Objective) -> str:
 
 
 def objective_table(
-    objectives: Sequence[Objective], judgements: pl.DataFrame, as_of: date
+    objectives: Iterable[Objective], judgements: pl.DataFrame, as_of: date
 ) -> Table:
     """Return one row per objective of a service: what it asks, its verdict, whose it is.
 
@@ -100,8 +108,10 @@ def objective_table(
         judgements: ``Fleet.judgements`` of the service.
         as_of: the day by which a review is long ago.
     """
-    judged = {row["objective"]: row for row in judgements.iter_rows(named=True)}
-    rows = [_row(one, judged.get(one.name, {}), as_of) for one in objectives]
+    judged = {row["objective"]: row for row in ordered(judgements)}
+    place = {name: at for at, name in enumerate(judged)}
+    listed = sorted(objectives, key=lambda one: place.get(one.name, len(place)))
+    rows = [_row(one, judged.get(one.name, {}), as_of) for one in listed]
     return Table(
         title=_title(rows),
         says="What each objective asks of the service, and over which window.",
@@ -168,5 +178,7 @@ def _title(rows: Sequence[Mapping[str, Any]]) -> str:
         return "None of its objectives can be measured here"
     kept = [row for row in measured if row["verdict"] in ("met", "at_risk")]
     counted = f"{len(kept)} of {words.plural(len(measured), 'objective')} met"
+    if risky := sum(row["verdict"] == "at_risk" for row in kept):
+        counted += f", {words.numeral(risky)} of them at risk"
     foreign = len(rows) - len(measured)
     return counted + (f"; {words.numeral(foreign)} not measured here" if foreign else "")

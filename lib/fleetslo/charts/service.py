@@ -10,13 +10,15 @@ import polars as pl
 
 from fleetslo.charts import events, objectives, words
 from fleetslo.charts.blocks import Changes, Made, Tile, Tiles, Verdict
+from fleetslo.charts.objectives import ordered
+from fleetslo.charts.restated import restatement
 from fleetslo.periods import Period
-from fleetslo.reliability.judging import RANK, worst
+from fleetslo.reliability.judging import worst
 
 Judgements = pl.DataFrame
 
 _MUCH = 0.2
-"""An incident that spent this share of the budget is named in the verdict sentence."""
+"""A cause that spent this share of the budget is named in the verdict sentence."""
 
 NO_OBJECTIVE: dict[str, Any] = {
     "objective": "",
@@ -41,13 +43,6 @@ NO_OBJECTIVE: dict[str, Any] = {
 """Stands in for the judgement of a service that has none, so that its page can say so."""
 
 
-def ordered(judgements: Judgements) -> list[dict[str, Any]]:
-    """Return the judgements as rows, the one that needs attention most first."""
-    rows = judgements.to_dicts()
-    rows.sort(key=lambda row: (RANK[row["verdict"]], row["budget_left"] or 0.0, row["objective"]))
-    return rows
-
-
 def head(
     about: Mapping[str, Any],
     judgements: Judgements,
@@ -62,8 +57,8 @@ def head(
         judgements: ``Fleet.judgements`` of the service.
         period: what the page covers.
         complete_until: how far the fleet's data reaches.
-        causes: what was bad in each incident, from ``history.inside_incidents``, for the
-            objective that needs attention most; the sentence names one that spent much.
+        causes: ``ServiceView.explanation`` of the objective that needs attention most; the
+            sentence names a cause that spent much.
     """
     rows = ordered(judgements)
     name = about["service"]
@@ -140,17 +135,16 @@ def sentence(name: str, rows: Sequence[Mapping[str, Any]], about: Mapping[str, A
 
 
 def _culprit(rows: Sequence[Mapping[str, Any]], causes: pl.DataFrame | None) -> str:
-    """Return a sentence about the incident that spent most, when it spent a lot of the budget."""
+    """Return a sentence about the cause that spent most, when it spent a lot of the budget."""
     if causes is None or not rows or rows[0]["verdict"] == "unjudged":
         return ""
-    budget = rows[0]["budget_count"]
-    inside = causes.filter(pl.col("incident_ids").is_not_null())
-    if inside.is_empty() or not budget:
+    named = causes.filter(~pl.col("kind").is_in(["background", "unattributed"]))
+    if named.is_empty():
         return ""
-    name, bad = inside.select("incident_ids", "bad_count").row(0)
-    if bad / budget < _MUCH:
+    first = named.sort("bad_count", descending=True).row(0, named=True)
+    if (first["spent"] or 0.0) < _MUCH:
         return ""
-    return f" `{name}` alone spent **{words.share(bad / budget)}** of it."
+    return f" `{first['cause']}` alone spent **{words.share(first['spent'])}** of it."
 
 
 def tiles(judgements: Judgements, latency: Mapping[str, Any]) -> Tiles:
@@ -265,16 +259,27 @@ def _burning(row: Mapping[str, Any]) -> tuple[str, str]:
     return words.burn(burn), f"at this rate it lasts {words.duration(lasts.total_seconds())}"
 
 
-def changes(now: Judgements, before: Judgements) -> Changes:
-    """Return what changed in a week, in one line; both are ``Fleet.judgements`` of the service."""
+def changes(
+    now: Judgements, before: Judgements, restated: Sequence[Mapping[str, Any]] = ()
+) -> Changes:
+    """Return what changed in a week, in one line, restatements included.
+
+    Args:
+        now: ``Fleet.judgements`` of the service.
+        before: the same a week earlier.
+        restated: ``ServiceView.restated``.
+    """
     earlier = {row["objective"]: row for row in before.to_dicts()}
     parts = []
+    counts: dict[str, float | None] = {}
     for row in ordered(now):
         old = earlier.get(row["objective"])
         if old is None or "unjudged" in (old["verdict"], row["verdict"]):
             continue
         label = row["label"].lower()
         left, was = words.share(row["budget_left"]), words.share(old["budget_left"])
+        counts[f"{row['label']}: budget left now"] = row["budget_left"]
+        counts[f"{row['label']}: a week ago"] = old["budget_left"]
         if old["verdict"] != row["verdict"]:
             mark, past = words.verdict_mark(row["verdict"]), words.verdict_mark(old["verdict"])
             parts.append(f"{label} went from {past.word.lower()} to **{mark.word.lower()}**")
@@ -283,6 +288,14 @@ def changes(now: Judgements, before: Judgements) -> Changes:
         else:
             verb = "fell" if row["budget_left"] < old["budget_left"] else "rose"
             parts.append(f"{label} budget left {verb} from {was} to {left}")
-    if not parts:
-        return Changes("**Since a week ago:** there is no earlier verdict to compare with.")
-    return Changes(f"**Since a week ago:** {'; '.join(parts)}.")
+    text = "; ".join(parts) or "there is no earlier verdict to compare with"
+    told = "; ".join(restatement(row) for row in restated)
+    return Changes(
+        f"**Since a week ago:** {text}." + (f" **Restated:** {told}." if told else ""),
+        Made(
+            "both are judged over the objective's own window, ending now and a week ago; restated "
+            "is what was published with other counts than the data has now",
+            counts,
+            ["slo/days"],
+        ),
+    )

@@ -1,4 +1,4 @@
-"""What the bad requests were: by error and upstream, by endpoint."""
+"""Each endpoint with its traffic, faults and latency."""
 
 from typing import Any
 
@@ -8,61 +8,8 @@ from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
 from fleetslo.reliability.latency import quantile_frame
 
-_MOST = 8
 # Requests of a source that does not say to which endpoint they went.
 _UNNAMED = "(all requests)"
-
-
-def by_error(errors: pl.DataFrame) -> Table:
-    """Return faults by error and upstream; the shares add up to all faults.
-
-    ``errors`` are rows of ``errors/hours``; those that are no fault of the server are left out.
-    """
-    faults = errors.filter(pl.col("is_fault"))
-    total = int(faults["error_count"].sum())
-    grouped = (
-        faults.group_by("error", "upstream")
-        .agg(pl.col("error_count").sum())
-        .sort("error_count", "error", "upstream", descending=[True, False, False])
-    )
-    rows = [
-        {
-            "cause": _short(row["error"]) + (f" from {row['upstream']}" if row["upstream"] else ""),
-            "share": row["error_count"] / total,
-            "error_count": row["error_count"],
-        }
-        for row in grouped.head(_MOST).iter_rows(named=True)
-    ]
-    rest = int(grouped["error_count"].tail(-_MOST).sum()) if grouped.height > _MOST else 0
-    if rest:
-        rows.append({"cause": "Everything else", "share": rest / total, "error_count": rest})
-    if rows:
-        title = f"{words.share(rows[0]['share'])} of the faults were {rows[0]['cause']}"
-    else:
-        title = "No fault was recorded with its error"
-    return Table(
-        title=title,
-        says=f"Share of {words.count(total)} faults by error; adds up to all of them.",
-        columns=[
-            Col("cause", "Error"),
-            Col("share", "Share", "bar"),
-            Col("error_count", "Faults", "number"),
-        ],
-        rows=rows,
-        made=Made(
-            "faults are 5xx, exceptions and dropped requests; the caller's mistakes are not",
-            {"Faults": total},
-            ["errors/hours"],
-        ),
-        empty="The table errors holds no fault of the service in this period.",
-        width="half",
-    )
-
-
-def _short(error: str) -> str:
-    """Return an exception's class without its package: it is what people call it."""
-    last = error.rpartition(".")[2]
-    return last if last[:1].isupper() else error
 
 
 def worst_endpoints(endpoints: pl.DataFrame, *, within_s: float | None = None) -> Table:

@@ -8,7 +8,8 @@ import polars as pl
 
 from fleetslo.charts import events, words
 from fleetslo.charts.blocks import Changes, Made, Tile, Tiles, Verdict
-from fleetslo.charts.service import ordered
+from fleetslo.charts.objectives import ordered
+from fleetslo.charts.restated import restatement
 from fleetslo.charts.squad_policy import STATES, hardest
 from fleetslo.periods import Period
 from fleetslo.reliability.combined import Combined, combine
@@ -313,23 +314,3 @@ def moves(now: pl.DataFrame, before: pl.DataFrame) -> list[str]:
             f"`{row['service']}` {row['label'].lower()} went from {old} to **{new.word.lower()}**"
         )
     return parts
-
-
-def restatement(row: Row) -> str:
-    """Return a window that was published with other numbers, as a sentence says it."""
-    was, now = both_slis(row)
-    span = Period(row["window_start"], row["window_end"]).label
-    return (
-        f"`{row['service']}` {row['label'].lower()} of {span}: published {was}, now {now}: "
-        f"{row['why']}"
-    )
-
-
-def both_slis(restated: Row) -> tuple[str, str]:
-    """Return the published and the present SLI, with as many digits as tell them apart."""
-    was, now = restated["published_sli"], restated["now_sli"]
-    digits = max(
-        len(one.partition(words.THIN)[0].partition(".")[2])
-        for one in (words.percent(was, against=now), words.percent(now, against=was))
-    )
-    return words.percent(was, digits), words.percent(now, digits)

@@ -7,7 +7,7 @@ import polars as pl
 
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
-from fleetslo.charts.service import ordered
+from fleetslo.charts.objectives import ordered
 from fleetslo.periods import Period
 from fleetslo.reliability.exclusions import Exclusion, excluded
 from fleetslo.reliability.slo import Objective

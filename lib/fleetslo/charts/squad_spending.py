@@ -10,7 +10,7 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made, Table
-from fleetslo.charts.service import ordered
+from fleetslo.charts.objectives import ordered
 from fleetslo.charts.squad import spoken
 from fleetslo.charts.timeline import plotly_text
 from fleetslo.periods import Period

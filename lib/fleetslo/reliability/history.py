@@ -198,39 +198,3 @@ def worst_stretch(hours: pl.DataFrame, length: timedelta) -> tuple[datetime, flo
     )
     best = rolled.sort("taken", descending=True, maintain_order=True).row(0)
     return best[0], best[1] / total
-
-
-def inside_incidents(
-    minutes: pl.DataFrame, objective: str, incidents: pl.DataFrame
-) -> pl.DataFrame:
-    """Return what was bad inside each incident and outside all of them; the rows add up.
-
-    A minute that lies in several incidents belongs to "A and B" (ids in order). An open incident
-    reaches to the last minute. Everything bad in an incident's minutes is counted, the usual
-    background included.
-
-    Columns: ``incident_ids`` (null is outside all), ``bad_count``, ``minute_count``.
-    """
-    counted = minutes.filter(pl.col("objective") == objective).select(
-        "minute", bad_count=pl.col("valid_count") - pl.col("good_count")
-    )
-    if counted.is_empty():
-        return pl.DataFrame(
-            schema={"incident_ids": pl.String, "bad_count": pl.Int64, "minute_count": pl.UInt32}
-        )
-    names: list[list[str]] = [[] for _ in range(counted.height)]
-    counted = counted.sort("minute")
-    stamps = counted["minute"]
-    for row in incidents.sort("incident_id").iter_rows(named=True):
-        first = stamps.search_sorted(row["started_at"].replace(second=0, microsecond=0))
-        closed = row["resolved_at"]
-        last = counted.height if closed is None else stamps.search_sorted(closed)
-        for place in range(int(first), int(last)):
-            names[place].append(row["incident_id"])
-    joined = pl.Series("incident_ids", [" and ".join(one) or None for one in names], pl.String)
-    return (
-        counted.with_columns(joined)
-        .group_by("incident_ids")
-        .agg(pl.col("bad_count").sum(), minute_count=pl.len())
-        .sort("bad_count", descending=True)
-    )

@@ -8,11 +8,9 @@ import polars as pl
 import pytest
 
 from fleetslo.charts import budget, events, fleet, groups, service, spending
-from fleetslo.charts.blocks import Table
 from fleetslo.charts.service import NO_OBJECTIVE
 from fleetslo.periods import Period
 from fleetslo.reliability.budgets import judge
-from fleetslo.reliability.history import inside_incidents
 
 START = datetime(2026, 10, 4, tzinfo=UTC)
 END = datetime(2026, 11, 1, tzinfo=UTC)
@@ -143,20 +141,21 @@ class TestServiceHead:
         assert head.verdict == "missed"
         assert "overspent its budget by **90\u202f%**" in head.sentence
 
-    def test_an_incident_that_spent_much_is_named(self) -> None:
-        hit = incidents(
+    def test_a_cause_that_spent_much_is_named(self) -> None:
+        row = judgement(671_600, 672_000)
+        # the budget of 672,000 requests at 99.9 % is 672: 336 of it is half
+        told = pl.DataFrame(
             {
-                "incident_id": "INC-7",
-                "started_at": START + timedelta(hours=264),
-                "resolved_at": START + timedelta(hours=265),
+                "kind": ["background", "incident", "unattributed"],
+                "cause": ["the usual background", "INC-7 (rollout r-3)", "unattributed"],
+                "bad_count": [400, 336, 0],
+                "spent": [400 / 672, 336 / 672, 0.0],
             }
         )
-        # the budget of 672,000 requests at 99.9 % is 672; 336 of it fell in the incident
-        row = judgement(671_600, 672_000)
-        head = service.head(ABOUT, judgements(row), PERIOD, END, causes({264: 336, 300: 64}, hit))
-        assert head.sentence.endswith(" `INC-7` alone spent **50\u202f%** of it.")
-        calm = service.head(ABOUT, judgements(row), PERIOD, END, causes({264: 20}, hit))
-        assert "INC-7" not in calm.sentence
+        head = service.head(ABOUT, judgements(row), PERIOD, END, told)
+        assert head.sentence.endswith(" `INC-7 (rollout r-3)` alone spent **50\u202f%** of it.")
+        little = told.with_columns(spent=pl.col("spent") / 5)
+        assert "INC-7" not in service.head(ABOUT, judgements(row), PERIOD, END, little).sentence
 
     def test_a_burning_service_is_told_so(self) -> None:
         row = judgement(999_900, 1_000_000, page_firing=True, alerts="page 1 h")
@@ -224,14 +223,10 @@ def test_what_is_not_known_is_not_called_good() -> None:
     for chart in (
         budget.budget_left(nothing, silent, PERIOD, deployments(), incidents()),
         budget.burn(nothing, silent, PERIOD, deployments(), incidents()),
-        budget.spent_in_incidents(causes({}, incidents()).clear(), silent, incidents()),
     ):
         assert "nothing is known" in chart.title
     bare = dict(NO_OBJECTIVE)
-    for chart in (
-        budget.burn(nothing, bare, PERIOD, deployments(), incidents()),
-        budget.spent_in_incidents(causes({}, incidents()).clear(), bare, incidents()),
-    ):
+    for chart in (budget.burn(nothing, bare, PERIOD, deployments(), incidents()),):
         assert chart.title.startswith("No objective names this service")
 
 
@@ -243,14 +238,6 @@ def test_changes_in_a_week() -> None:
     assert "fell from 60\u202f% to −90\u202f%" in text
     assert "still 60" in service.changes(before, before).sentence
     assert "no earlier verdict" in service.changes(now, before.clear()).sentence
-
-
-def causes(bad_at: dict[int, int], known: pl.DataFrame) -> pl.DataFrame:
-    return inside_incidents(minutes(bad_at), "checkout-availability", known)
-
-
-def spent(bad_at: dict[int, int], row: dict[str, Any], known: pl.DataFrame) -> Table:
-    return budget.spent_in_incidents(causes(bad_at, known), row, known)
 
 
 class TestBudget:
@@ -294,52 +281,8 @@ class TestBudget:
         calm = budget.burn(hours({}), row, PERIOD, deployments(), incidents())
         assert "never burned faster" in calm.title
 
-    def test_incidents_and_the_rest_add_up(self) -> None:
-        row = judgement(671_600, 672_000)
-        hit = incidents(
-            {
-                "incident_id": "INC-7",
-                "started_at": START + timedelta(hours=264),
-                "resolved_at": START + timedelta(hours=265),
-            }
-        )
-        table = spent({264: 300, 300: 100}, row, hit)
-        assert table.title == "75\u202f% of what was bad fell in INC-7"
-        assert [one["share"] for one in table.rows] == [0.75, 0.25]  # type: ignore[index]
-        outside = spent({3: 5}, row, incidents())
-        assert outside.title == "Everything was spent outside incidents"
-        assert spent({}, row, incidents()).title == "Nothing was spent"
-
 
 class TestSpending:
-    def test_errors_add_up_to_all_faults(self) -> None:
-        errors = pl.DataFrame(
-            {
-                "error": ["503", "500", "404"],
-                "upstream": ["payments-gateway", None, None],
-                "is_fault": [True, True, False],
-                "error_count": [60, 40, 1000],
-            }
-        )
-        table = spending.by_error(errors)
-        assert table.title == "60\u202f% of the faults were 503 from payments-gateway"
-        assert sum(row["share"] for row in table.rows) == pytest.approx(1)  # type: ignore[index]
-        assert spending.by_error(errors.clear()).title == "No fault was recorded with its error"
-
-    def test_many_errors_end_in_everything_else(self) -> None:
-        errors = pl.DataFrame(
-            {
-                "error": [f"E{n}" for n in range(12)],
-                "upstream": [None] * 12,
-                "is_fault": [True] * 12,
-                "error_count": list(range(1, 13)),
-            },
-            schema_overrides={"upstream": pl.String},
-        )
-        rows = list(spending.by_error(errors).rows)
-        # 1 + 2 + 3 + 4 are not named: 10 of 78
-        assert rows[-1] == {"cause": "Everything else", "share": 10 / 78, "error_count": 10}
-
     def test_the_worst_endpoint_is_named(self) -> None:
         endpoints = pl.DataFrame(
             {

@@ -4,14 +4,11 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from slo_objectives import MINUTE, START, minutes, objective, ratios, sliced, span
 
 from fleetslo.periods import Period
 from fleetslo.reliability.history import (
     burn_by_hour,
-    inside_incidents,
     spent_by_hour,
     spent_over_time,
     worst_stretch,
@@ -24,19 +21,6 @@ ONE = objective()
 
 def hours_of(count: int) -> Period:
     return Period(START, START + count * HOUR)
-
-
-def incidents(*rows: tuple[str, int, int | None]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "incident_id": [row[0] for row in rows],
-            "started_at": [START + timedelta(minutes=row[1]) for row in rows],
-            "resolved_at": [
-                None if row[2] is None else START + timedelta(minutes=row[2]) for row in rows
-            ],
-        },
-        schema_overrides={"resolved_at": pl.Datetime("us", "UTC")},
-    )
 
 
 def test_an_hour_without_telemetry_is_null_and_one_without_traffic_is_zero() -> None:
@@ -137,29 +121,3 @@ def test_the_worst_stretch_is_found_with_its_share() -> None:
 
 def test_nothing_bad_has_no_worst_stretch() -> None:
     assert worst_stretch(spent_by_hour(minutes([(0, 5, 5)]), ONE, hours_of(1)), HOUR) is None
-
-
-def test_overlapping_incidents_are_named_together() -> None:
-    frame = minutes([(minute, 90, 100) for minute in range(10)])  # 10 bad each minute
-    found = inside_incidents(frame, ONE.name, incidents(("A", 0, 4), ("B", 3, 6), ("C", 8, None)))
-    spent = dict(found.select("incident_ids", "bad_count").iter_rows())
-    # A alone 0,1,2; both in 3; B alone 4,5; C is open from 8; 6 and 7 are outside
-    assert spent == {"A": 30, "A and B": 10, "B": 20, "C": 20, None: 20}
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=60),
-    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=4),
-)
-def test_what_incidents_spent_adds_up(
-    counts: list[tuple[int, int]], spans: list[tuple[int, int]]
-) -> None:
-    frame = minutes([(i, good, good + bad) for i, (good, bad) in enumerate(counts)])
-    known = incidents(*((f"I{i}", min(span), max(span)) for i, span in enumerate(spans)))
-    found = inside_incidents(frame, ONE.name, known)
-    assert found["bad_count"].sum() == sum(bad for _, bad in counts)
-    assert found["minute_count"].sum() == len(counts)
-
-
-def test_no_minutes_have_no_causes() -> None:
-    assert inside_incidents(minutes([]), ONE.name, incidents(("A", 0, 4))).is_empty()
