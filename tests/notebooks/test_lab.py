@@ -16,10 +16,13 @@ from typing import Any
 
 import pytest
 
+from fleetslo.reliability.objectives import read_objectives
+
 ROOT = Path(__file__).parents[2]
 EXPLORE = sorted((ROOT / "notebooks" / "explore").glob("*.ipynb"))
 LATENCY = ROOT / "notebooks" / "explore" / "explore_latency.ipynb"
 ERRORS = ROOT / "notebooks" / "explore" / "explore_errors.ipynb"
+TUNING = ROOT / "notebooks" / "explore" / "slo_tuning.ipynb"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 TOKEN = "a-token-for-tests"  # noqa: S105 -- of a server on loopback that lives for these tests
 WAIT_MS = 90_000
@@ -256,6 +259,35 @@ def test_errors_follow_their_kind_and_their_split_and_say_what_they_cost(opened:
     page.keyboard.press("Enter")
     page.get_by_label("Show", exact=True).select_option(label="all errors")
     opened.until_traces_differ(third)
+    assert opened.errors == []
+
+
+@pytest.mark.parametrize("opened", [TUNING], ids=["slo_tuning"], indirect=True)
+def test_a_target_is_tried_and_its_document_saved(opened: Lab) -> None:
+    page = opened.page
+    opened.run_all(figures=2)
+    first = opened.traces()
+    present = page.get_by_text(re.compile("its present target")).first
+    present.wait_for(timeout=WAIT_MS)
+
+    page.get_by_label("Objective", exact=True).select_option(label="Latency of buying")
+    second = opened.until_traces_differ(first)
+    page.get_by_label("or, in %").fill("99.7")
+    page.keyboard.press("Enter")
+    opened.until_traces_differ(second)
+    page.get_by_role("heading", name=re.compile("^At 99.7.% within 300.ms")).wait_for()
+    threshold = page.get_by_label("Threshold")
+    threshold.select_option(index=0)
+    shortest = threshold.locator("option").first.inner_text()
+    told = page.get_by_role("status").get_by_text(f"within {shortest} instead of")
+    told.wait_for(timeout=WAIT_MS)
+
+    written = opened.notebook.with_name("mine.yaml")
+    page.get_by_label("File", exact=True).fill(str(written))
+    page.get_by_role("button", name="Save the document").click()
+    page.get_by_text(f"Written to {written}.").wait_for(timeout=WAIT_MS)
+    (found,) = read_objectives(written)
+    assert (found.name, found.target) == ("checkout-latency", 0.997)
     assert opened.errors == []
 
 
