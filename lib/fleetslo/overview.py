@@ -1,5 +1,6 @@
 """The whole fleet over one period, as a notebook holds it."""
 
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -7,8 +8,10 @@ import polars as pl
 
 from fleetslo.charts.fleet import every_service
 from fleetslo.periods import Period
+from fleetslo.published import read_published_numbers
 from fleetslo.reliability.costs import SCHEMA as COSTS
 from fleetslo.reliability.costs import incident_costs, stretches_of, tightest_of
+from fleetslo.reliability.restatements import restatements
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
@@ -38,6 +41,18 @@ class Overview:
     def judgements(self) -> pl.DataFrame:
         """One row per service and objective; see ``Fleet.judgements``."""
         return self.fleet.judgements(self.period)
+
+    @cached_property
+    def previous_judgements(self) -> pl.DataFrame:
+        """The same one week earlier, to say what changed."""
+        week = timedelta(days=7)
+        return self.fleet.judgements(Period(self.period.start - week, self.period.end - week))
+
+    @cached_property
+    def restated(self) -> list[dict[str, Any]]:
+        """Windows of which other counts were published than the data has now; newest first."""
+        told = read_published_numbers(self.fleet.settings.home)
+        return restatements(told, [self.judgements, self.previous_judgements])
 
     @cached_property
     def days(self) -> pl.DataFrame:

@@ -166,7 +166,11 @@ def incident_table(
         rows=rows,
         made=Made(
             "lasted = resolved − started"
-            + ("; of the budget: what was bad while it lasted, beyond the usual, ÷ the budget" if taken else "")
+            + (
+                "; of the budget: bad while it lasted, beyond the usual, ÷ the budget"
+                if taken
+                else ""
+            )
             + ("; paged after = the objective's first page − started" if found else ""),
             {"Incidents": len(rows)},
             ["oncall/incidents", *(["slo/stretches"] if taken else [])],

@@ -8,13 +8,15 @@ import numpy as np
 import polars as pl
 
 from fleetslo.charts import events, words
-from fleetslo.charts.blocks import Col, Made, Table, Tile, Tiles, Verdict
+from fleetslo.charts.blocks import Changes, Col, Made, Table, Tile, Tiles, Verdict
+from fleetslo.charts.changes import moves, restatement
 from fleetslo.charts.objectives import ordered
 from fleetslo.periods import Period
 from fleetslo.reliability.judging import RANK, worst
 from fleetslo.reliability.latency import quantile_frame
 
 Rows = list[dict[str, Any]]
+_MOST_MOVES = 4  # objectives with another verdict that are named in the line of what changed
 
 
 def every_service(
@@ -166,24 +168,85 @@ def tiles(
                 words.share(met / judged.height) if judged.height else "–",
                 f"{met:,} of {judged.height:,} judged"
                 + (f"; {unjudged:,} cannot be judged yet" if unjudged else ""),
+                made=Made(
+                    "met ÷ judged; an objective at risk is met so far",
+                    {"Met": met, "Judged": judged.height, "Not judged": unjudged},
+                    ["slo/days", "slo/window_totals"],
+                ),
             ),
             Tile(
                 "Failed requests",
                 words.percent(sum(failed) / requests) if requests else "–",
                 _half(failed),
+                made=Made(
+                    "faults of the servers ÷ requests, over the period's whole days",
+                    {"Faults": sum(failed), "Requests": requests},
+                    ["latency/services"],
+                ),
             ),
             Tile(
                 "Rollouts",
                 words.count(shipped.height),
                 f"{words.count(undone)} undone or failed"
                 + (f" · {words.percent(undone / shipped.height, 1)}" if shipped.height else ""),
+                made=Made(
+                    "regions and canary steps of one change are one rollout",
+                    {"Rollouts": shipped.height, "Undone or failed": undone},
+                    ["delivery/deployments"],
+                ),
             ),
             Tile(
                 "Incidents",
                 words.count(incidents.height),
                 _recovered(lasted) + f"{by_deployment:,} by a deployment",
+                made=Made(
+                    "incidents that overlap the period; resolved − started, of those resolved",
+                    {
+                        "Incidents": incidents.height,
+                        "Resolved": len(lasted),
+                        "Caused by a deployment": by_deployment,
+                    },
+                    ["oncall/incidents"],
+                ),
             ),
         ]
+    )
+
+
+def changes(
+    now: pl.DataFrame, before: pl.DataFrame, restated: Sequence[Mapping[str, Any]]
+) -> Changes:
+    """Return whose verdict is another one than a week ago, in one line, restatements included.
+
+    Args:
+        now: ``Fleet.judgements``.
+        before: the same a week earlier.
+        restated: ``Overview.restated``.
+    """
+    found = moves(now, before)
+    known = before.filter(pl.col("verdict") != "unjudged").height
+    if not known:
+        text = "there is no verdict to compare with"
+    else:
+        text = words.listed(found, most=_MOST_MOVES) or "every verdict is the same"
+    told = ""
+    if restated:
+        more = len(restated) - 1
+        told = f" **Restated:** {restatement(restated[0])}"
+        told += f"; and {words.plural(more, 'window')} more." if more else "."
+    return Changes(
+        f"**Since a week ago:** {text}.{told}",
+        Made(
+            "verdicts of the same objectives, each over its own window, now and a week ago; "
+            "restated is what was published with other counts than the data has now",
+            {
+                "Objectives": now.height,
+                "Judged a week ago": known,
+                "With another verdict": len(found),
+                "Restated windows": len(restated),
+            },
+            ["slo/days"],
+        ),
     )
 
 

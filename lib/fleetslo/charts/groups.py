@@ -35,8 +35,10 @@ def _grouped(rows: Rows, incidents: pl.DataFrame, key: str, label: str, unnamed:
         name = unnamed if value is None else f"Tier {value}" if key == "tier" else str(value)
         group = groups.setdefault(
             name,
-            {key: name, "services": 0, "incidents": 0, **dict.fromkeys(RANK, 0)},
+            {key: name, "page": None, "services": 0, "incidents": 0, **dict.fromkeys(RANK, 0)},
         )
+        if key == "squad" and value is not None:
+            group["page"] = f"page:squad_review/{value}"
         group["services"] += 1
         group["incidents"] += troubles.count(row["service"])
         if row["verdict"] is not None:
@@ -59,7 +61,7 @@ def _grouped(rows: Rows, incidents: pl.DataFrame, key: str, label: str, unnamed:
         title=title,
         says=f"Services by verdict, and incidents, of each {label.lower()}.",
         columns=[
-            Col(key, label),
+            Col(key, label, "link", page="page"),
             Col("services", "Services", "number"),
             Col("missed", "Missed", "number"),
             Col("at_risk", "At risk", "number"),

@@ -10,8 +10,8 @@ import polars as pl
 
 from fleetslo.charts import events, objectives, words
 from fleetslo.charts.blocks import Changes, Made, Tile, Tiles, Verdict
+from fleetslo.charts.changes import restatement
 from fleetslo.charts.objectives import ordered
-from fleetslo.charts.restated import restatement
 from fleetslo.periods import Period
 from fleetslo.reliability.judging import worst
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from fleetslo.charts import events, words
 from fleetslo.charts.blocks import Changes, Made, Tile, Tiles, Verdict
+from fleetslo.charts.changes import moves, restatement
 from fleetslo.charts.objectives import ordered
-from fleetslo.charts.restated import restatement
 from fleetslo.charts.squad_policy import STATES, hardest
 from fleetslo.periods import Period
 from fleetslo.reliability.combined import Combined, combine
@@ -299,18 +299,3 @@ def changes(
         ["slo/days"],
     )
     return Changes(text, made)
-
-
-def moves(now: pl.DataFrame, before: pl.DataFrame) -> list[str]:
-    """Return a clause per objective whose verdict is another one, the worst first."""
-    earlier = {(row["service"], row["objective"]): row["verdict"] for row in before.to_dicts()}
-    parts = []
-    for row in ordered(now):
-        was = earlier.get((row["service"], row["objective"]))
-        if was is None or was == row["verdict"] or "unjudged" in (was, row["verdict"]):
-            continue
-        old, new = words.verdict_mark(was).word.lower(), words.verdict_mark(row["verdict"])
-        parts.append(
-            f"`{row['service']}` {row['label'].lower()} went from {old} to **{new.word.lower()}**"
-        )
-    return parts

@@ -7,8 +7,8 @@ import polars as pl
 
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
+from fleetslo.charts.changes import both_slis
 from fleetslo.charts.objectives import ordered
-from fleetslo.charts.restated import both_slis
 from fleetslo.periods import Period
 from fleetslo.reliability.slo import Objective
 

@@ -240,6 +240,33 @@ def test_changes_in_a_week() -> None:
     assert "no earlier verdict" in service.changes(now, before.clear()).sentence
 
 
+def test_the_fleet_says_whose_verdict_is_another_one() -> None:
+    now = judgements(judgement(998_100, 1_000_000), judgement(999_900, 1_000_000, name="search"))
+    before = judgements(judgement(999_600, 1_000_000), judgement(999_800, 1_000_000, name="search"))
+    changes = fleet.changes(now, before, [])
+    assert changes.sentence == (
+        "**Since a week ago:** `checkout` availability went from met to **missed**."
+    )
+    assert changes.payload()["made"]["counts"][2] == ["With another verdict", "1"]
+    assert "every verdict is the same" in fleet.changes(now, now, []).sentence
+    assert "no verdict to compare" in fleet.changes(now, before.clear(), []).sentence
+
+
+def test_a_published_number_that_is_another_one_now_is_told() -> None:
+    row = {
+        "service": "checkout", "objective": "checkout-availability", "label": "Availability",
+        "window_start": START, "window_end": END, "published_sli": 0.9991, "now_sli": 0.9990,
+        "why": "late data",
+    }  # fmt: skip
+    now = judgements(judgement(999_600, 1_000_000))
+    said = (
+        "**Restated:** `checkout` availability of 4 Oct – 1 Nov 2026: published 99.91\u202f%, "
+        "now 99.90\u202f%: late data"
+    )
+    assert service.changes(now, now, [row]).sentence.endswith(f"{said}.")
+    assert fleet.changes(now, now, [row, row]).sentence.endswith(f"{said}; and 1 window more.")
+
+
 class TestBudget:
     def test_one_bad_afternoon_is_the_finding(self) -> None:
         # 28 x 24 hours x 1,000 = 672,000 requests; the budget is 672; 300 are bad in one hour
