@@ -75,16 +75,18 @@ class Evidence:
 
     Attributes:
         line: the minutes.
-        usual: what is usual in each, once ``estimate`` was called.
-        hot: which belong to a burst.
         names_requests: whether the signals are the objective's own bad requests.
+        usual: what is usual in each minute, from the last ``estimate`` on.
+        hot: which minutes belong to a burst, likewise.
     """
+
+    usual: Usual
+    hot: Bools
 
     def __init__(self, line: Line, signals: pl.DataFrame | None, *, names_requests: bool) -> None:
         self.line = line
         self.names_requests = names_requests and signals is not None
         self._signals = {} if signals is None else self._by_upstream(signals)
-        self.estimate([])
 
     def _by_upstream(self, signals: pl.DataFrame) -> dict[str, tuple[Bins, Usual]]:
         first = self.line.start.replace(minute=0, second=0, microsecond=0)
