@@ -260,8 +260,8 @@ def test_a_published_number_that_is_another_one_now_is_told() -> None:
     }  # fmt: skip
     now = judgements(judgement(999_600, 1_000_000))
     said = (
-        "**Restated:** `checkout` availability of 4 Oct – 1 Nov 2026: published 99.91\u202f%, "
-        "now 99.90\u202f%: late data"
+        "**Restated:** `checkout` availability of 4 Oct – 1 Nov 2026: published 99.910\u202f%, "
+        "now 99.900\u202f%: late data"
     )
     assert service.changes(now, now, [row]).sentence.endswith(f"{said}.")
     assert fleet.changes(now, now, [row, row]).sentence.endswith(f"{said}; and 1 window more.")
