@@ -25,8 +25,8 @@ RATES = (
     "one had a burst)."
 )
 SPENT = (
-    "budget spent = faults that the objective counts, in its window ÷ its budget; hours that are "
-    "excluded, such as maintenance, are left out."
+    "budget spent = faults that the objective counts, in its window ÷ its budget; an hour that is "
+    "excluded, such as maintenance, is left out, and one excluded in part counts whole."
 )
 _MOST = 12
 _BOUNDLESS = 1000  # a factor beyond this says no more than that there is no bound

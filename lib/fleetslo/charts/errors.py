@@ -21,6 +21,7 @@ NO_UPSTREAM = "no upstream"
 _COLOURS = (theme.BLUE, theme.SLATE, theme.BLUE_SOFT, str(theme.HEAT[-1][1]))
 _BURST_SHARE = 0.2  # of the errors, in ...
 _BURST_TIME = 0.1  # ... at most this share of the time, is a finding
+_BURST_LEAST = 20  # errors; with fewer every accident is a burst
 _LABEL_SHARE = 0.04  # of the width that a gap needs to be labelled
 
 
@@ -176,9 +177,9 @@ def _finding(before: Stretch, after: Stretch, by: str, noun: str) -> str:
     hours = after.requests["hour"].n_unique()
     if found is not None:
         lasted = found.end - found.start
-        if found.error_count >= _BURST_SHARE * count and lasted <= _BURST_TIME * hours * timedelta(
-            hours=1
-        ):
+        if found.error_count >= max(
+            _BURST_LEAST, _BURST_SHARE * count
+        ) and lasted <= _BURST_TIME * hours * timedelta(hours=1):
             inside = after.errors.filter(pl.col("hour") >= found.start, pl.col("hour") < found.end)
             ranked = inside.group_by(by).agg(pl.col("error_count").sum())
             value, most = ranked.sort("error_count", by, descending=[True, False]).row(0)

@@ -102,12 +102,13 @@ class ErrorControls(Controls):
 
     def offer_stretches(self, period: Period) -> None:
         """Offer stretches as long as the period, some weeks before it; any other can be typed."""
-        self.earlier.options = [
-            str(Period(period.start - back, period.end - back))
-            for back in (timedelta(weeks=weeks) for weeks in _WEEKS_BEFORE)
-            if back >= period.length
-        ]
-        self.earlier.value = next(iter(self.earlier.options), "")
+        with self.quiet():
+            self.earlier.options = [
+                str(Period(period.start - back, period.end - back))
+                for back in (timedelta(weeks=weeks) for weeks in _WEEKS_BEFORE)
+                if back >= period.length
+            ]
+            self.earlier.value = next(iter(self.earlier.options), "")
 
     def fit(self) -> None:
         """Show only the choices that the way of comparing uses."""

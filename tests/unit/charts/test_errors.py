@@ -113,6 +113,10 @@ class TestFinding:
         told = "81\u202f% of the faults came in 2\u202fh from 5 Oct 10:00, mostly 500"
         assert chart.title == told
 
+    def test_a_few_errors_are_no_burst(self) -> None:
+        # Half of them came in one hour, and they are three.
+        assert "came in" not in drawn(*sides([], [[3, *[0] * 20, 1, 1, 1]])).title
+
     def test_otherwise_both_rates_are(self) -> None:
         chart = drawn(*sides([[1] * 24], [[2] * 24]))
         assert chart.title == "0.20\u202f% of requests were faults, 0.10\u202f% before"

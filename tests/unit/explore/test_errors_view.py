@@ -16,6 +16,7 @@ from fleetslo.errors import ObjectiveError, ParameterError
 from fleetslo.explore.error_loading import UNRECORDED, Budget, with_unrecorded
 from fleetslo.explore.error_selection import ErrorSelection
 from fleetslo.explore.errors import ErrorsView, explore_errors
+from fleetslo.fleet import open_fleet
 from fleetslo.periods import Period
 from fleetslo.reliability.objectives import Objective
 from fleetslo.reliability.selectors import Selector
@@ -160,6 +161,14 @@ class TestFirstLook:
 
     def test_an_empty_name_is_the_busiest_service(self, fleet: Fleet) -> None:
         assert explore_errors(fleet, "", PERIOD).selection.service == "shop"
+
+    def test_nothing_is_asked_twice(self, view: ErrorsView, fleet: Fleet) -> None:
+        assert sorted(name for name, _ in fleet.asked) == [
+            "delivery/deployments",
+            "errors/hours",
+            "oncall/incidents",
+            "requests/hours",
+        ]
 
     def test_freshness_is_of_the_tables_that_were_used(self, view: ErrorsView) -> None:
         assert view.freshness["table_name"].to_list() == ["errors_hourly", "requests_hourly"]
@@ -352,3 +361,17 @@ def test_a_dark_theme_darkens_what_is_drawn_and_what_will_be(view: ErrorsView) -
 def test_every_list_has_a_label(view: ErrorsView) -> None:
     boxes = view.controls.widget.children
     assert all(one.description for box in boxes for one in box.children)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_all_faults_of_a_window_spend_what_the_objective_says_is_spent() -> None:
+    # Counted on two ways: the errors by kind and hour here, the minutes of the objective there.
+    fleet = open_fleet()
+    month = fleet.period("28d")
+    view = explore_errors(fleet, "checkout", month)
+    assert view.budget is not None
+    judged = fleet.judgements(month, ["checkout"])
+    row = judged.row(by_predicate=pl.col("objective") == view.budget.objective.name, named=True)
+    assert row["excluded_minutes"] == 0
+    assert view.rows["spent_count"].sum() == row["bad_count"]
+    assert view.rows["spent"].sum() == pytest.approx(row["budget_spent"])
