@@ -1,5 +1,5 @@
 -- Good, valid and uncertain events of each service, objective and covered minute.
--- grain: one row per service, objective, minute
+-- grain: one row per service, objective, definition, minute
 SELECT
   service,
   objective,

@@ -31,15 +31,23 @@ BAD = [
 ]
 
 
+ORDERS = ({"sli": "orders"}, {"sli": "orders"})
+
+
 def slo(
-    name: str, window: dict[str, Any], method: str, *entries: dict[str, Any], **meta: Any
+    name: str,
+    window: dict[str, Any],
+    method: str,
+    *entries: dict[str, Any],
+    counted: tuple[dict[str, str], dict[str, str]] = ORDERS,
+    **meta: Any,
 ) -> Any:
-    sli = {"sli": "orders"}
     ratio = {
-        side: {"metricSource": {"type": "fleetslo", "spec": sli}} for side in ("good", "total")
+        side: {"metricSource": {"type": "fleetslo", "spec": of}}
+        for side, of in zip(("good", "total"), counted, strict=True)
     }
     indicator = {
-        "metadata": {"name": "orders"},
+        "metadata": {"name": "counted"},
         "spec": {"ratioMetric": {"counter": True, **ratio}},
     }
     spec: dict[str, Any] = {
@@ -85,6 +93,15 @@ DOCUMENTS = [
         WEEK,
         "Occurrences",
         {"target": 0.995},
+        annotations={"fleetslo/since": "2026-10-08"},
+    ),
+    slo("moved", WEEK, "Occurrences", {"target": 0.9}),
+    slo(
+        "moved",
+        WEEK,
+        "Occurrences",
+        {"target": 0.9},
+        counted=({"requests": "successful"}, {"requests": "all"}),
         annotations={"fleetslo/since": "2026-10-08"},
     ),
     slo("maintained", WEEK, "Occurrences", {"target": 0.99}),
@@ -173,8 +190,8 @@ def judged(fleet: fs.Fleet, period: fs.Period) -> pl.DataFrame:
 
 def test_every_objective_has_a_row_and_no_member_has(judged: pl.DataFrame) -> None:
     assert judged["objective"].to_list() == [
-        *("both", "maintained", "maintained-slices", "month", "ratios", "slices"),
-        *("stricter", "week"),
+        *("both", "maintained", "maintained-slices", "month", "moved", "ratios"),
+        *("slices", "stricter", "week"),
     ]
 
 
@@ -244,14 +261,23 @@ def test_a_changed_objective_is_judged_from_its_change_on(
     assert (row["target"], row["judged_from"]) == (0.995, datetime(2026, 10, 8, tzinfo=UTC))
     # Two days of orders, none bad.
     assert (row["valid_count"], row["bad_count"], row["coverage"]) == (28_800, 0, 1.0)
-    before = fleet.earlier_judgements(period)
-    assert before.height == 1
-    old = before.row(0, named=True)
+    old = row_of(fleet.earlier_judgements(period), "stricter")
     # The five days before, by the target of then: 700 of 0.1 x 72,000.
     assert (old["target"], old["judged_until"]) == (0.9, datetime(2026, 10, 8, tzinfo=UTC))
     assert (old["valid_count"], old["bad_count"]) == (72_000, 700)
     assert old["budget_spent"] == pytest.approx(700 / 7_200)
     assert (old["is_running"], old["coverage"]) == (False, 1.0)
+
+
+def test_what_is_measured_otherwise_since_is_counted_so_since(
+    fleet: fs.Fleet, period: fs.Period, judged: pl.DataFrame
+) -> None:
+    # Until 8 October orders were counted, 72,000 in five days; since then the requests, one an hour.
+    now, before = row_of(judged, "moved"), row_of(fleet.earlier_judgements(period), "moved")
+    assert (now["unit"], now["valid_count"], now["bad_count"]) == ("requests", 48, 0)
+    assert (before["unit"], before["valid_count"], before["bad_count"]) == ("events", 72_000, 700)
+    assert now["burn_6h"] == 0.0
+    assert not [found for found in fleet.warehouse.check(LAST) if found.table == "slo_minutes"]
 
 
 def test_objectives_at_a_period_are_those_of_its_end(fleet: fs.Fleet, period: fs.Period) -> None:

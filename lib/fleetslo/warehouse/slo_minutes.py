@@ -7,8 +7,8 @@ import polars as pl
 
 from fleetslo.warehouse.measures import Measure
 
-GRAIN = ["service", "objective", "minute"]
 TRIPLE = ["service", "objective", "definition"]
+GRAIN = [*TRIPLE, "minute"]
 
 
 def triples(measures: Sequence[Measure]) -> pl.DataFrame:
@@ -33,11 +33,12 @@ def combined(
     """Return the rows of a day, and whether some of them did not come from its sources.
 
     Rows of objectives or definitions no longer in force leave. Where all standing rows were rolled
-    before (``ours``), fresh ones replace those of the same service and objective; where rows were
-    loaded directly, or minutes have gone since, fresh ones replace those of the same minute.
+    before (``ours``), fresh ones replace those of the same service, objective and definition; where
+    rows were loaded directly, or minutes have gone since, fresh ones replace those of the same
+    minute.
     """
     kept = standing.join(current.select(TRIPLE), on=TRIPLE, how="semi")
-    same = GRAIN[:2] if ours else GRAIN
+    same = TRIPLE if ours else GRAIN
     kept = kept.join(fresh.select(same).unique(), on=same, how="anti")
     return pl.concat([fresh, kept]), not ours and kept.height > 0
 
@@ -60,7 +61,7 @@ def lost(
         return []
     new = current.join(standing.select(TRIPLE).unique(), on=TRIPLE, how="anti")
     now = rows.group_by(TRIPLE).agg(pl.len().alias("now"))
-    before = standing.group_by(["service", "objective"]).agg(pl.len().alias("before"))
+    before = standing.group_by(["service", "objective"]).agg(before=pl.col("minute").n_unique())
     unfilled = (
         new.join(standing.select("service").unique(), on="service", how="semi")
         .join(now, on=TRIPLE, how="left")
