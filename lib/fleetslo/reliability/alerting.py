@@ -116,13 +116,15 @@ def read_alerts(doc: Document, named: Named, policy: str | None, window: timedel
                 rule = f"it stands for the policy {found.stands_for}, beside {chosen}; keep one"
                 doc.fault(("spec", "alertPolicies", i), rule)
             chosen = found.stands_for
-        elif not found.value["spec"].get("alertWhenBreaching", True):
-            notes.append(f"the alert policy {found.name} does not alert on a burn rate")
-        else:
-            own.append(_window(found, window))
-            said = found.condition.value["spec"]["severity"]
-            if said != own[-1].severity:
-                notes.append(f"{found.name}: the severity {said} is taken for a {own[-1].severity}")
+            continue
+        alert = _window(found, window)
+        if not (alert.on_burn or alert.without_data):
+            notes.append(f"the alert policy {found.name} alerts on nothing that is measured")
+            continue
+        own.append(alert)
+        said = found.condition.value["spec"]["severity"]
+        if said != alert.severity:
+            notes.append(f"{found.name}: the severity {said} is taken for a {alert.severity}")
     chosen = None if chosen == NO_ALERTS else chosen
     return Alerts(chosen, tuple(own), tuple(written), tuple(notes))
 
@@ -219,5 +221,6 @@ def _window(policy: _Policy, window: timedelta) -> AlertWindow:
         op=rule.get("op", "gt"),
         after=timedelta(0) if after.startswith("0") else length(after),
         without_data=policy.value["spec"].get("alertWhenNoData", False),
+        on_burn=policy.value["spec"].get("alertWhenBreaching", True),
         name=policy.name,
     )

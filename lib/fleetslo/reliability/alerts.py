@@ -52,6 +52,7 @@ class AlertWindow:
     op: Op = "gt"
     after: timedelta = timedelta(0)
     without_data: bool = False
+    on_burn: bool = True
     name: str = ""
 
     @property
@@ -282,7 +283,8 @@ def firing(
             return window.without_data
         limit = burn_limit(window, target)
         return (
-            short is not None
+            window.on_burn
+            and short is not None
             and _holds(window.op, *long, limit)
             and _holds(window.op, *short, limit)
             and (long[0] >= least_bad or window.op not in ABOVE)
@@ -304,8 +306,11 @@ def unreachable(windows: Sequence[AlertWindow], target: float) -> tuple[AlertWin
     return tuple(
         window
         for window in windows
-        if (window.op == "gt" and _sharp(window.factor) >= outage)
-        or (window.op == "gte" and _sharp(window.factor) > outage)
+        if window.on_burn
+        and (
+            (window.op == "gt" and _sharp(window.factor) >= outage)
+            or (window.op == "gte" and _sharp(window.factor) > outage)
+        )
     )
 
 
@@ -314,7 +319,7 @@ def needless(windows: Sequence[AlertWindow]) -> tuple[AlertWindow, ...]:
 
     A condition on a burn below its factor is none of them.
     """
-    return tuple(w for w in windows if w.op in ABOVE and _sharp(w.factor) < 1)
+    return tuple(w for w in windows if w.on_burn and w.op in ABOVE and _sharp(w.factor) < 1)
 
 
 if not TYPE_CHECKING:

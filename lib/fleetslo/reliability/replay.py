@@ -163,6 +163,7 @@ def _fires(
         holds &= minutes.bad_over(long) >= least_bad
     if short != long and holds.any():
         holds &= compared(window.op, *burn.over(short), limit)
+    holds &= window.on_burn
     if window.without_data:
         holds |= minutes.covered_over(window.long_minutes) == 0
     return _lasting(holds, _wait(window))

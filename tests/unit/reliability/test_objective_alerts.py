@@ -197,7 +197,10 @@ def test_without_data_and_without_a_breach(tmp_path):
     assert told.alerts[0].without_data
     quiet = only(tmp_path, slo(policy(condition(), alertWhenBreaching=False)))
     assert quiet.alerts == ()
-    assert "the alert policy cpu does not alert on a burn rate" in remarks(quiet)
+    assert "the alert policy cpu alerts on nothing that is measured" in remarks(quiet)
+    watch = policy(condition(), alertWhenBreaching=False, alertWhenNoData=True)
+    (only_silence,) = only(tmp_path, slo(watch)).alerts
+    assert (only_silence.on_burn, only_silence.without_data) == (False, True)
 
 
 def test_annotations_of_alert_documents_are_checked_wherever_they_stand(tmp_path):

@@ -18,7 +18,7 @@ from recorded_minutes import (
 
 from fleetslo.errors import ParameterError, PeriodError
 from fleetslo.reliability import alerts as face
-from fleetslo.reliability.alerts import AlertWindow, alert_windows
+from fleetslo.reliability.alerts import AlertWindow, alert_windows, firing
 from fleetslo.reliability.replay import replay
 
 DAY = timedelta(days=1)
@@ -78,6 +78,15 @@ def test_a_service_that_falls_silent_fires_where_no_data_is_an_alert():
     alerts = replay(minutes.head(2), an_objective(0.5), [silent], until=after(8))
     assert fired(alerts) == [(5, None)]
     assert alerts["budget_spent_at"].to_list() == [0.0]
+
+
+def test_a_condition_on_silence_alone_is_not_fired_by_a_burn():
+    silent = condition(3, 3, 0.5, without_data=True, on_burn=False)
+    minutes = some_minutes([100, 100, 100, None, None, None, 0])
+    # The last row before the silence ends at minute 3: three minutes without any are over at 6.
+    assert fired(replay(minutes, an_objective(0.5), [silent])) == [(6, 7)]
+    assert not firing({3: (300, 300)}, 0.5, [silent])
+    assert firing({3: None}, 0.5, [silent]) == (silent,)
 
 
 def test_silence_is_measured_to_the_newest_minute_of_all():
