@@ -106,9 +106,7 @@ def made(payload: Mapping[str, Any] | None) -> str:
 def _fold(inside: str) -> str:
     if not inside:
         return ""
-    return (
-        f'<details class="made"><summary>How these numbers are made</summary>{inside}</details>'
-    )
+    return f'<details class="made"><summary>How these numbers are made</summary>{inside}</details>'
 
 
 def _formula(payload: Mapping[str, Any]) -> str:
