@@ -48,7 +48,7 @@ def spent_by_cause(
     severities = dict(incidents.select("incident_id", "severity").iter_rows())
     rows = [
         {
-            "cause": words.capital(row["cause"]),
+            "cause": _named(row),
             "kind": _KINDS[row["kind"]],
             "severity": _severity(row, severities),
             "title": row["title"],
@@ -115,6 +115,13 @@ _COLUMNS = (
 )
 
 
+def _named(row: Mapping[str, Any]) -> str:
+    """Return a cause as a reader sees it; a service keeps its name as it is written."""
+    if row["kind"] == "upstream":
+        return row["cause"] if "(" in row["cause"] else f"{row['cause']}, no incident"
+    return words.capital(row["cause"]) if row["kind"] != "overlap" else str(row["cause"])
+
+
 def _severity(row: Mapping[str, Any], severities: Mapping[str, str | None]) -> str | None:
     if row["kind"] not in ("incident", "upstream"):
         return None
@@ -124,7 +131,7 @@ def _severity(row: Mapping[str, Any], severities: Mapping[str, str | None]) -> s
 
 def _bars(explanation: pl.DataFrame) -> list[dict[str, Any]]:
     """Return what is drawn: the causes that spent something, the least of many taken together."""
-    rows = [{**row, "name": words.capital(row["cause"])} for row in explanation.to_dicts()]
+    rows = [{**row, "name": _named(row)} for row in explanation.to_dicts()]
     causes = [row for row in rows if row["kind"] not in _ONE and row["bad_count"]]
     rest = [row for row in rows if row["kind"] in _ONE]
     if len(causes) > _MOST_BARS:

@@ -133,6 +133,12 @@ def test_bars_are_shares_of_the_budget_and_the_numbers_say_the_same() -> None:
     }  # fmt: skip
 
 
+def test_dependencies_keep_their_names_as_they_are_written() -> None:
+    given = explanation(("upstream", "stock (INC-7)", 9), ("upstream", "stock", 3))
+    found = spent_by_cause(given, JUDGEMENT, INCIDENTS)
+    assert found.numbers["cause"].to_list()[:2] == ["stock (INC-7)", "stock, no incident"]
+
+
 def test_severities_are_left_out_where_there_are_none() -> None:
     found = spent_by_cause(explanation(("incident", "INC-8", 60)), JUDGEMENT, INCIDENTS)
     assert "severity" not in [column.key for column in found.columns or []]
