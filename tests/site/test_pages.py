@@ -65,7 +65,7 @@ def test_code_is_shown_only_folded(site: Path):
         "report,", ""
     )
     folded = html.split('<details class="code">')[1].split("</details>")[0]
-    assert folded.count("<pre>") == 14
+    assert folded.count("<pre tabindex") == 14
     assert "<details open" not in html
 
 

@@ -222,7 +222,8 @@ def _formatter() -> Any:
 
 def code(source: str) -> str:
     """Return Python source as HTML with classes for its parts."""
-    return f"<pre><code>{highlight(source, PythonLexer(), _formatter())}</code></pre>"
+    marked = highlight(source, PythonLexer(), _formatter())
+    return f'<pre tabindex="0"><code>{marked}</code></pre>'
 
 
 def failing_cell(notebook: Any) -> tuple[int, int, Any] | None:
