@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _MINUTE = timedelta(minutes=1)
 _COUNTS = ("good_count", "valid_count", "uncertain_count", "covered_minutes")
 
+_SLICES_AT_ONCE = 2_000_000
+"""Slices that are judged together: some 300 MB, and few enough questions for a large fleet."""
+
 Unit = tuple[Objective, Stretch]
 Totals = Mapping[tuple[str, str, str], tuple[int, int, int, int]]
 """Good, valid and uncertain count and covered minutes by service, objective and definition."""
@@ -198,24 +201,35 @@ def _slices(fleet: "Fleet", units: Sequence[Unit], scope: _Scope) -> dict[Key, C
         groups.setdefault(group, []).append((objective, stretch))
     found: dict[Key, Counted] = {}
     for (stretch, length), alike in groups.items():
-        objectives = [objective for objective, _ in alike]
-        period = Period(stretch.start, stretch.until)
-        if stretch.excluded_minutes:
-            minutes = fleet.query("slo/minutes", period=period, services=scope.of(alike))
-            rows = cut(without(minutes, stretch.excluded), stretch.start, length)
-        else:
-            rows = fleet.query(
-                "slo/slices",
-                period=period,
-                services=scope.of(alike),
-                objectives=sorted({part.name for one in objectives for part in one.measured}),
-                slice_minutes=length,
-            )
-        grid = finished_slices(stretch, length)
-        slices = judged_slices(rows, grid, objectives)
-        whole = whole_slices(stretch, length)
-        found |= slice_counts(slices, objectives, int(grid["minutes"].sum()), whole)
+        grid, whole = finished_slices(stretch, length), whole_slices(stretch, length)
+        at_once = max(1, _SLICES_AT_ONCE // max(1, grid.height))
+        for first in range(0, len(alike), at_once):
+            part = alike[first : first + at_once]
+            objectives = [objective for objective, _ in part]
+            rows = _slice_rows(fleet, objectives, stretch, length, scope.of(part))
+            slices = judged_slices(rows, grid, objectives)
+            found |= slice_counts(slices, objectives, int(grid["minutes"].sum()), whole)
     return found
+
+
+def _slice_rows(
+    fleet: "Fleet",
+    objectives: Sequence[Objective],
+    stretch: Stretch,
+    length: int,
+    services: Sequence[str],
+) -> pl.DataFrame:
+    period = Period(stretch.start, stretch.until)
+    if stretch.excluded_minutes:
+        minutes = fleet.query("slo/minutes", period=period, services=services)
+        return cut(without(minutes, stretch.excluded), stretch.start, length)
+    return fleet.query(
+        "slo/slices",
+        period=period,
+        services=services,
+        objectives=sorted({part.name for one in objectives for part in one.measured}),
+        slice_minutes=length,
+    )
 
 
 def looks_of(

@@ -252,3 +252,45 @@ def test_more_good_and_uncertain_than_valid_is_refused():
         judged(8, 10, 3)
     with pytest.raises(ParameterError, match="counts are 0 or more"):
         judged(8, 10, -1)
+
+
+def test_while_a_window_runs_its_budget_is_that_of_the_whole():
+    # Day 3 of 30: 70 of 10,000 are bad, and 100,000 are expected; 0.001 × 100,000 = 100 may be.
+    found = judged(9_930, 10_000, whole_count=100_000)
+    assert (found.budget_count, found.budget_spent, found.verdict) == (100, 0.7, "met")
+    assert found.sli == 0.993  # so far
+    # What is spent already cannot be won back.
+    assert judged(9_890, 10_000, whole_count=100_000).verdict == "missed"
+    # A window that is expected to hold too little cannot be judged yet.
+    assert judged(10, 10, whole_count=900).verdict == "unjudged"
+
+
+def test_more_than_the_whole_window_holds_cannot_be():
+    with pytest.raises(ParameterError, match="10 valid requests of 9 in the whole window"):
+        judged(10, 10, whole_count=9)
+
+
+def test_uncertain_ones_that_may_overspend_a_whole_window_leave_it_open():
+    # 80 bad and 40 uncertain of 10,000 so far; 100 may be bad: between 80 % and 120 % is spent.
+    found = judged(9_880, 10_000, 40, whole_count=100_000)
+    assert found.verdict == "unjudged"
+    assert found.reason == (
+        "between 80.0\u202f% and 120.0\u202f% of the budget is spent: it may be overspent"
+    )
+
+
+def test_slices_are_judged_however_few_may_be_bad():
+    # 28 days of an hour at 99.9 %: 0.672 slices may be bad. A slice is made of many requests, so
+    # that this is no budget of less than a request: none bad is met, one bad is missed.
+    assert judged(672, 672, unit="slices").verdict == "met"
+    assert judged(671, 672, unit="slices").verdict == "missed"
+    nothing = judged(0, 0, unit="slices", whole_count=672)
+    assert (nothing.verdict, nothing.reason) == ("unjudged", "no slice has data")
+    assert (nothing.sli, nothing.budget_spent) == (None, None)
+
+
+def test_events_are_called_events():
+    assert judged(0, 0, unit="events").reason == "no events"
+    assert judged(9, 9, unit="events").reason == "the budget is under 0.01 events"
+    with pytest.raises(ParameterError, match="3 good events of 2 valid ones"):
+        judged(3, 2, unit="events")
