@@ -14,6 +14,7 @@ from fleetslo.charts.changes import restatement
 from fleetslo.charts.objectives import ordered
 from fleetslo.periods import Period
 from fleetslo.reliability.judging import worst
+from fleetslo.reliability.restatements import published_numbers
 
 Judgements = pl.DataFrame
 
@@ -82,6 +83,7 @@ def head(
         sentence=sentence(name, rows, about) + _culprit(rows, causes),
         covers=facts,
         headline={"service": name, **headline(rows, about)},
+        published=published_numbers(judgements),
     )
 
 

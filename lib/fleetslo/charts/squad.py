@@ -75,7 +75,7 @@ def head(
 def sentence(squad: str, services: int, rows: Sequence[Row], causes: pl.DataFrame) -> str:
     """Return the verdict on a squad in one sentence that a manager can repeat.
 
-    ``rows`` are the judgements as ``service.ordered`` returns them.
+    ``rows`` are the judgements as ``objectives.ordered`` returns them.
     """
     judged = [row for row in rows if row["verdict"] != "unjudged"]
     missed = [row for row in judged if row["verdict"] == "missed"]
