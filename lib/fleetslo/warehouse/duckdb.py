@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,14 @@ from fleetslo.warehouse import checks, loading, migrations
 from fleetslo.warehouse import describe as describing
 from fleetslo.warehouse.base import Finding, LoadReport, Progress, Warehouse
 from fleetslo.warehouse.contracts import contract, read_contracts
-from fleetslo.warehouse.engine import connected, explained, quoted, refuse_damaged, stored
+from fleetslo.warehouse.engine import (
+    database,
+    explained,
+    quoted,
+    refuse_damaged,
+    session,
+    stored,
+)
 from fleetslo.warehouse.journal import locked, recover
 from fleetslo.warehouse.layout import Layout
 from fleetslo.warehouse.queries import for_duckdb, read_query
@@ -53,6 +61,11 @@ class DuckDBWarehouse(Warehouse):
                 "or 'fleetslo warehouse create'"
             )
 
+    @cached_property
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        """Opened with the first question: a new one takes longer than many an answer."""
+        return database()
+
     @contextmanager
     def connection(
         self,
@@ -78,11 +91,11 @@ class DuckDBWarehouse(Warehouse):
         migrations.require_current(self.layout, contracts)
         files = {one.table: self.layout.files(one.table, start, end) for one in contracts}
         every = [path for paths in files.values() for path in paths]
-        with connected() as connection, refuse_damaged(connection, every):
+        with session(self._database) as connection, refuse_damaged(connection, every):
             for one in contracts:
                 view = stored(one, files[one.table])
                 with explained(f"open {one.table}"):
-                    connection.execute(f"CREATE VIEW {quoted(one.table)} AS {view}")
+                    connection.execute(f"CREATE TEMP VIEW {quoted(one.table)} AS {view}")
             yield connection
 
     def query(self, name: str, **parameters: Any) -> "pl.DataFrame":

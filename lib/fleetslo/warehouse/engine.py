@@ -42,9 +42,8 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(quoted(name) for name in names)
 
 
-@contextmanager
-def connected(spill: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Hold a connection to an empty database in memory, in UTC.
+def database(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a connection to an empty database in memory.
 
     Args:
         spill: the folder for what does not fit in memory; None means one among the system's
@@ -52,7 +51,7 @@ def connected(spill: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     if spill is None:
         spill = Path(gettempdir()) / f"fleetslo-{uuid4().hex[:12]}"
-    connection = duckdb.connect(
+    return duckdb.connect(
         ":memory:",
         config={
             "memory_limit": MEMORY_LIMIT,
@@ -61,11 +60,28 @@ def connected(spill: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
             "autoload_known_extensions": False,
         },
     )
+
+
+@contextmanager
+def session(held: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Hold a session of a database, in UTC; its temporary views are nobody else's."""
+    connection = held.cursor()
     try:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def connected(spill: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Hold a connection to a database of its own, in UTC; see ``database``."""
+    held = database(spill)
+    try:
+        with session(held) as connection:
+            yield connection
+    finally:
+        held.close()
 
 
 def answer(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[Any, ...]]:
