@@ -3,8 +3,8 @@
 Source: OpenSLO v1, ``budgetingMethod`` Timeslices and RatioTimeslices. What it leaves open: slices
 are cut from the start of the stretch; the last one may be cut short by its end; one that is not
 finished yet is left out; a slice without a valid request has no SLI, is left out and lowers the
-coverage, unless ``no_data`` says what it counts as and the stretch has data somewhere; one that is
-wholly excluded is no slice at all.
+coverage, unless ``no_data`` says what it counts as, from the first data of the stretch on; one that
+is wholly excluded is no slice at all.
 """
 
 import math
@@ -139,11 +139,9 @@ def _measured_slices(
         },
         orient="row",
     )
-    # Where nothing was ever counted there is no outage to tell of: nothing is decreed.
-    seen = rows.select(*_KEY, "definition", is_seen=pl.lit(value=True)).unique()
-    wanted = wanted.join(seen, on=[*_KEY, "definition"], how="left").with_columns(
-        empty=pl.when("is_seen").then("empty")
-    )
+    # Before the first data nobody knows of an outage, only that nothing was counted yet.
+    known = rows.group_by(*_KEY, "definition").agg(known_from=pl.col("slice").min())
+    wanted = wanted.join(known, on=[*_KEY, "definition"], how="left")
     good, valid, maybe = (pl.col(name).fill_null(0) for name in _COUNTS)
     has_data = valid > 0
 
@@ -153,7 +151,8 @@ def _measured_slices(
 
     low = pl.when("is_ratio").then(good / valid).otherwise(reaches(good))
     high = pl.when("is_ratio").then((good + maybe) / valid).otherwise(reaches(good + maybe))
-    decreed = pl.col("empty").is_not_null()
+    empty = pl.when(pl.col("slice") >= pl.col("known_from")).then("empty")
+    decreed = empty.is_not_null()
     return (
         wanted.join(grid, how="cross")
         .join(rows, on=[*_KEY, "definition", "slice"], how="left")
@@ -161,7 +160,7 @@ def _measured_slices(
             *_KEY,
             "slice",
             valid=pl.when(has_data | decreed).then(1.0).otherwise(0.0),
-            good=pl.when(has_data).then(low).otherwise(pl.col("empty").fill_null(0.0)),
+            good=pl.when(has_data).then(low).otherwise(empty.fill_null(0.0)),
             uncertain=pl.when(has_data).then(high - low).otherwise(0.0),
             covered_minutes=pl.when(has_data)
             .then(pl.min_horizontal("covered_minutes", "minutes"))

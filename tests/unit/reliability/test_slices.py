@@ -79,7 +79,9 @@ def test_a_slice_without_data_counts_as_its_objective_says(says: str, good: int)
     found = count(frame, one, stretch(15))
     assert numbers(found) == (good, 3, 0)
     assert found.coverage == 1.0
-    # Where nothing was counted at all, nobody knows of an outage.
+    # Before the first data nobody knows of an outage, nor where nothing was counted at all.
+    late = count(minutes([(m, 10, 10) for m in range(5, 10)], one), one, stretch(15))
+    assert (late.valid, late.coverage) == (2, pytest.approx(10 / 15))
     assert numbers(count(frame.clear(), one, stretch(15))) == (0, 0, 0)
     assert count(frame.clear(), one, stretch(15)).coverage == 0.0
 
