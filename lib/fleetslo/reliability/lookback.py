@@ -49,7 +49,7 @@ class Look:
         Nobody is woken for what may have been good. Only the ratio of the two has a meaning; more
         burn than an outage's, which composites can have, is shown as an outage's.
         """
-        if not self.covered_minutes:
+        if not self.covered_minutes and not self.counted.valid:
             return None
         counted, valid = self.counted, self.counted.valid
         bad = min(valid - counted.good - counted.uncertain, valid)
@@ -96,7 +96,7 @@ def looks_of_minutes(
             else:
                 sliced.setdefault(min(length, slice_minutes(one)), []).append(one)
         for cut_minutes, alike in sliced.items():
-            sums = _recent_slices(last, alike, until, length, cut_minutes, excluded)
+            sums = _recent_slices(counted, alike, until, length, cut_minutes, excluded)
             for one in alike:
                 seen = _of(one, events)
                 found[one.service, one.name][length] = Look(
@@ -119,7 +119,8 @@ def _recent_slices(
     count = length // cut_minutes
     start = until - count * cut_minutes * _MINUTE
     stretch = Stretch(start, until, until, tuple(excluded))
-    rows = cut(minutes.filter(pl.col("minute") >= start), start, cut_minutes)
+    # Minutes before the look-back are in slices before 0: they tell that something was counted.
+    rows = cut(minutes, start, cut_minutes)
     slices = judged_slices(rows, finished_slices(stretch, cut_minutes), objectives)
     return slice_counts(slices, objectives, stretch.minutes, count)
 

@@ -51,6 +51,16 @@ def test_a_look_back_shorter_than_a_slice_is_a_slice() -> None:
     assert seen(frame, one, 60).burned == (1, 1)  # 550 of 600 are under 95 %
 
 
+def test_a_look_back_without_telemetry_counts_as_its_objective_says() -> None:
+    one = sliced(no_data="bad")
+    frame = minutes([(minute, 10, 10) for minute in range(50)], one)
+    # Two slices since 00:50, which is where telemetry ended; nothing before anything was counted.
+    assert seen(frame, one, 10).burned == (2, 2)
+    assert seen(frame, one, 60).burned == (2, 12)
+    assert seen(frame.clear(), one, 60).burned is None
+    assert seen(frame, sliced(), 10).burned is None
+
+
 def test_shares_of_slices_become_whole_numbers_for_alerts() -> None:
     one = ratios(length=30 * MINUTE)
     found = seen(minutes([(0, 1, 2), (30, 3, 4)], one), one, 60)
