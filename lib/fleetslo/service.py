@@ -193,9 +193,8 @@ class ServiceView:
             until=until,
         )
         blamed = " ".join(self.explanation(objective).filter(pl.col("bad_count") > 0)["cause"])
-        theirs = explaining.dependencies.filter(
-            pl.col("incident_id").map_elements(lambda name: name in blamed, pl.Boolean)
-        )
+        named = pl.lit(blamed).str.contains(pl.col("incident_id"), literal=True)
+        theirs = explaining.dependencies.filter(named)
         found = detect(
             alerts.drop("service"),
             pl.concat([self.incidents, theirs]).unique("incident_id", maintain_order=True),

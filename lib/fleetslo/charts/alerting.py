@@ -58,7 +58,6 @@ def alert_table(found: Detection | None, judgement: Mapping[str, Any]) -> Table:
             ["slo/minutes", "oncall/incidents"],
         ),
         empty="No condition of its policy was met in this period.",
-        width="half",
         most=8,
     )
 

@@ -12,7 +12,7 @@ from fleetslo.charts.blocks import Chart, Col, Made, Table
 from fleetslo.reliability.breakdown import NOT_BROKEN_DOWN
 from fleetslo.reliability.parts import NO_UPSTREAM, SLOW
 
-_MOST_VALUES = 5
+_MOST_VALUES = 3
 _STANDS_OUT = 0.2  # a value is named when its share of what was bad is so much over its fair one
 _BUSY = 0.1  # an hour of the week that has a tenth of all bad requests is named
 _NO_FINDING = (NO_UPSTREAM, SLOW)  # true, and nothing that a title need say
@@ -63,6 +63,7 @@ def broken_down(
         ),
         empty="No bad request was counted.",
         width=width,
+        most=12,
     )
 
 

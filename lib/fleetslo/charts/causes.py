@@ -27,6 +27,7 @@ _QUERIES = {
     "availability": ["slo/minutes", "oncall/incidents", "delivery/deployments", "errors/hours"],
     "latency": ["slo/minutes", "oncall/incidents", "delivery/deployments", "calls/hours"],
 }
+_OF_SLICES = " Shared out by bad requests, though the budget is of slices."
 _ONE = {"background": "the usual background", "unattributed": "bursts that nothing explains"}
 
 
@@ -86,7 +87,8 @@ def spent_by_cause(
     return Chart(
         title=_title(explanation, judgement),
         says=f"{judgement['label']}: share {of} by cause; the bars add up to all that was spent. "
-        "A cause owns what was bad beyond the usual in its minutes.",
+        "A cause owns what was bad beyond the usual in its minutes."
+        + (_OF_SLICES if judgement.get("unit") == "slices" else ""),
         figure=fig,
         numbers=pl.DataFrame(rows, schema=_NUMBERS),
         made=_made(explanation, judgement),

@@ -45,6 +45,7 @@ def ahead(found: Forecast, judgement: Mapping[str, Any], until: datetime) -> Cha
         line={"color": theme.BLUE, "dash": "5px,3px"},
         hovertemplate="%{y:.1%}<extra>At the present burn</extra>",
     )  # fmt: skip
+    theme.time_axis(fig, until, found.horizon)
     lines = path.select("budget_left", "low").to_numpy()
     lowest = min((float(value) for value in lines.flatten() if value == value), default=0.0)
     if lowest < 0:

@@ -84,7 +84,7 @@ def tiles(payload: Mapping[str, Any]) -> str:
         )
         if tile["made"]:
             value = f"<strong>{escape(tile['value'])}</strong>"
-            folded.append(f"<h3>{inline(tile['label'])}: {value}</h3>{_formula(tile['made'])}")
+            folded.append(f"<p>{inline(tile['label'])}: {value}</p>{_formula(tile['made'])}")
     return f'<dl class="tiles">{"".join(parts)}</dl>{_fold("".join(folded))}'
 
 
