@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from fleetslo.reliability.clumping import Stretch
+from fleetslo.reliability.failing.clumping import Stretch
 
 START = datetime(2026, 10, 4, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fleetslo.periods import Period
-from fleetslo.reliability import breakdown, causes
 from fleetslo.reliability.exclusions import excluded, without
+from fleetslo.reliability.explaining import breakdown, causes
+from fleetslo.reliability.explaining.parts import slow_calls
 from fleetslo.reliability.objectives import Objective
-from fleetslo.reliability.parts import slow_calls
 from fleetslo.reliability.thresholds import selected
 
 if TYPE_CHECKING:

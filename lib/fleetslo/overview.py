@@ -9,8 +9,8 @@ import polars as pl
 from fleetslo.charts.fleet import every_service
 from fleetslo.periods import Period
 from fleetslo.published import read_published_numbers
-from fleetslo.reliability.costs import SCHEMA as COSTS
-from fleetslo.reliability.costs import incident_costs, stretches_of, tightest_of
+from fleetslo.reliability.explaining.costs import SCHEMA as COSTS
+from fleetslo.reliability.explaining.costs import incident_costs, stretches_of, tightest_of
 from fleetslo.reliability.restatements import restatements
 
 if TYPE_CHECKING:

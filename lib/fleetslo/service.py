@@ -12,15 +12,15 @@ from fleetslo.charts.service import NO_OBJECTIVE
 from fleetslo.explaining import Explaining
 from fleetslo.periods import Period
 from fleetslo.published import read_published_numbers
-from fleetslo.reliability import breakdown, causes
-from fleetslo.reliability.detection import Detection, detect
 from fleetslo.reliability.exclusions import excluded, without
+from fleetslo.reliability.explaining import breakdown, causes
 from fleetslo.reliability.forecast import Forecast, forecast
 from fleetslo.reliability.history import HOURS, spent_by_hour
 from fleetslo.reliability.judging import burn_minutes, worst
 from fleetslo.reliability.latency import quantile_frame
 from fleetslo.reliability.objectives import Objective
-from fleetslo.reliability.replay import replay
+from fleetslo.reliability.replaying.detection import Detection, detect
+from fleetslo.reliability.replaying.replay import replay
 from fleetslo.reliability.restatements import restatements
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fleetslo.reliability.replay import replay
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.selectors import Selector
+from fleetslo.reliability.replaying.replay import replay
 from fleetslo.reliability.slo import Objective
 from fleetslo.reliability.windows import RollingWindow
 

@@ -9,7 +9,7 @@ import pytest
 
 from fleetslo.fleet import Fleet, open_fleet
 from fleetslo.periods import Period
-from fleetslo.reliability.breakdown import DIMENSIONS
+from fleetslo.reliability.explaining.breakdown import DIMENSIONS
 from fleetslo.service import ServiceView
 
 NOTABLE = 0.05  # a planted cause is scored when it made so much of what was bad

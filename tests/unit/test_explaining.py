@@ -10,10 +10,10 @@ import pytest
 
 from fleetslo.explaining import Explaining
 from fleetslo.periods import Period
-from fleetslo.reliability.causes import BACKGROUND
 from fleetslo.reliability.exclusions import Exclusion
+from fleetslo.reliability.explaining.causes import BACKGROUND
 from fleetslo.reliability.objectives import Objective
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.windows import RollingWindow
 from fleetslo.warehouse.contracts import contract
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
-from fleetslo.reliability.detection import Detection
+from fleetslo.reliability.replaying.detection import Detection
 
 _FORMULA = (
     "an alert fires while both its windows burn faster than its factor (SRE Workbook, table 5-8), "

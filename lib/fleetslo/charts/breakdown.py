@@ -9,8 +9,8 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made, Table
-from fleetslo.reliability.breakdown import NOT_BROKEN_DOWN
-from fleetslo.reliability.parts import NO_UPSTREAM, SLOW
+from fleetslo.reliability.explaining.breakdown import NOT_BROKEN_DOWN
+from fleetslo.reliability.explaining.parts import NO_UPSTREAM, SLOW
 
 _MOST_VALUES = 3
 _STANDS_OUT = 0.2  # a value is named when its share of what was bad is so much over its fair one

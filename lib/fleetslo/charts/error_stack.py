@@ -8,7 +8,7 @@ import polars as pl
 
 from fleetslo.charts.latency_grid import bin_width
 from fleetslo.periods import Period
-from fleetslo.reliability.clumping import Stretch
+from fleetslo.reliability.failing.clumping import Stretch
 
 MOST_APART = 4  # values with a colour of their own
 

@@ -11,8 +11,8 @@ from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made
 from fleetslo.charts.error_stack import Stacked, stacked
 from fleetslo.periods import Period
-from fleetslo.reliability.bursts import burst
-from fleetslo.reliability.clumping import Stretch
+from fleetslo.reliability.failing.bursts import burst
+from fleetslo.reliability.failing.clumping import Stretch
 
 Measure = Literal["count", "share"]
 QUERIES = ("errors/hours", "requests/hours")

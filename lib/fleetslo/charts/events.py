@@ -9,7 +9,7 @@ import polars as pl
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Sources, Table
 from fleetslo.periods import Period
-from fleetslo.reliability.detection import Detection
+from fleetslo.reliability.replaying.detection import Detection
 
 _NEAR_S = 3600
 """An incident that begins within an hour after a rollout is shown beside it: near, not proven."""

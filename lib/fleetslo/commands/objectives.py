@@ -99,7 +99,7 @@ def export(
     from fleetslo.errors import UnknownService, nearest
     from fleetslo.files import write_file
     from fleetslo.fleet import objectives_in_force
-    from fleetslo.reliability.exporting import as_yaml
+    from fleetslo.reliability.openslo.exporting import as_yaml
 
     written = objectives_in_force()
     rows = _services(warehouse, written)
@@ -124,7 +124,7 @@ def _services(url: str | None, written: "list[Objective]") -> dict[str, dict[str
     from fleetslo.errors import WarehouseMissing
     from fleetslo.fleet import open_fleet
     from fleetslo.periods import Period, instant
-    from fleetslo.reliability.conditions import FIELDS
+    from fleetslo.reliability.openslo.conditions import FIELDS
 
     nothing: dict[str, Any] = dict.fromkeys(FIELDS)
     named = {one.service for one in written if one.for_condition is None}

@@ -11,7 +11,7 @@ from fleetslo.explore.comparison import WAYS
 from fleetslo.explore.controls import EVERY, Controls, dropdown
 from fleetslo.explore.error_selection import KINDS, NO_UPSTREAM, ErrorSelection
 from fleetslo.periods import Period
-from fleetslo.reliability.error_changes import DIMENSIONS
+from fleetslo.reliability.failing.changes import DIMENSIONS
 
 ERROR_WAYS = {**WAYS, "earlier": "an earlier stretch"}
 MEASURES = {"count": "errors", "share": "share of requests"}

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 
 from fleetslo.explore.error_loading import Budget
-from fleetslo.reliability.bursts import burst
-from fleetslo.reliability.clumping import Stretch
-from fleetslo.reliability.error_changes import error_changes
-from fleetslo.reliability.error_places import standing_out
+from fleetslo.reliability.failing.bursts import burst
+from fleetslo.reliability.failing.changes import error_changes
+from fleetslo.reliability.failing.clumping import Stretch
+from fleetslo.reliability.failing.places import standing_out
 
 COMBINATION = ("error", "endpoint", "upstream")
 """What an error is told apart by when it is asked whether it is new."""

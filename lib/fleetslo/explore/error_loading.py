@@ -14,7 +14,7 @@ from fleetslo.reliability.exclusions import excluded
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
     from fleetslo.reliability.objectives import Objective
-    from fleetslo.reliability.selectors import Selector
+    from fleetslo.reliability.openslo.selectors import Selector
 
 UNRECORDED = "(kind not recorded)"
 """Faults that the requests have and the table of errors has not."""

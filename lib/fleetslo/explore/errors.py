@@ -18,7 +18,7 @@ from fleetslo.explore.error_selection import ErrorSelection
 from fleetslo.explore.explorer import Explorer, busiest_service
 from fleetslo.explore.panel import ChartPanel, TablePanel
 from fleetslo.periods import Period
-from fleetslo.reliability.clumping import Stretch
+from fleetslo.reliability.failing.clumping import Stretch
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet

@@ -32,8 +32,8 @@ from fleetslo.explore.tuning_history import (
 )
 from fleetslo.periods import Period
 from fleetslo.reliability.agreement import Agreement
-from fleetslo.reliability.exporting import as_yaml
 from fleetslo.reliability.objectives import Objective
+from fleetslo.reliability.openslo.exporting import as_yaml
 from fleetslo.reliability.tuning import supported, worth_showing
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import polars as pl
 from fleetslo.explore.tuning_history import Replayable, ServicePast
 from fleetslo.periods import Period
 from fleetslo.reliability.agreement import Agreement, agreement
-from fleetslo.reliability.detection import Detection, detect
 from fleetslo.reliability.objectives import Objective
-from fleetslo.reliability.replay import replay
+from fleetslo.reliability.replaying.detection import Detection, detect
+from fleetslo.reliability.replaying.replay import replay
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from fleetslo.errors import ParameterError, nearest
 from fleetslo.reliability.budgets import budget_share
 
 if TYPE_CHECKING:
-    from fleetslo.reliability.replay import replay as replay
+    from fleetslo.reliability.replaying.replay import replay as replay
 
 Severity = Literal["page", "ticket"]
 Op = Literal["gt", "gte", "lt", "lte"]
@@ -328,6 +328,6 @@ if not TYPE_CHECKING:
         """Import ``replay`` when it is first used: objectives are read without Polars."""
         if name != "replay":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from fleetslo.reliability import replay as module
+        from fleetslo.reliability.replaying import replay as module
 
         return module.replay

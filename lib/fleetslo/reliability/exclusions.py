@@ -18,16 +18,16 @@ import polars as pl
 
 from fleetslo.errors import ObjectiveError
 from fleetslo.periods import Period
-from fleetslo.reliability.conditions import Condition, parse_condition
-from fleetslo.reliability.documents import Document, files_of, read_documents
-from fleetslo.reliability.exclusion_documents import (
+from fleetslo.reliability.openslo.conditions import Condition, parse_condition
+from fleetslo.reliability.openslo.documents import Document, files_of, read_documents
+from fleetslo.reliability.openslo.exclusion_documents import (
     API_VERSION,
     check_exclusion,
     day,
     elapsed,
     local_start,
 )
-from fleetslo.reliability.recurrence import Recurrence, moment, parse_recurrence
+from fleetslo.reliability.openslo.recurrence import Recurrence, moment, parse_recurrence
 
 if TYPE_CHECKING:  # it reads openslo.py, which checks exclusions by this module
     from fleetslo.reliability.slo import Objective

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.reliability.alerting import check_alert_annotations
-from fleetslo.reliability.annotations import FOR, SINCE, since_of
 from fleetslo.reliability.buckets import nearest_bounds
-from fleetslo.reliability.conditions import Condition, parse_condition
-from fleetslo.reliability.documents import Document, files_of, read_documents
-from fleetslo.reliability.indicators import Named
-from fleetslo.reliability.openslo import check_document
-from fleetslo.reliability.reading import read_slo
-from fleetslo.reliability.remarks import remarks
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.alerting import check_alert_annotations
+from fleetslo.reliability.openslo.annotations import FOR, SINCE, since_of
+from fleetslo.reliability.openslo.conditions import Condition, parse_condition
+from fleetslo.reliability.openslo.documents import Document, files_of, read_documents
+from fleetslo.reliability.openslo.indicators import Named
+from fleetslo.reliability.openslo.reading import read_slo
+from fleetslo.reliability.openslo.remarks import remarks
+from fleetslo.reliability.openslo.schema import check_document
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.slo import EACH, Objective
 
 __all__ = [

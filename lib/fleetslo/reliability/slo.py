@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from fleetslo.reliability.alerts import AlertWindow, alert_windows
-from fleetslo.reliability.conditions import Condition
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.conditions import Condition
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.windows import Window
 
 EACH = "{service}"

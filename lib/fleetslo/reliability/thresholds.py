@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fleetslo.reliability.buckets import bounds, bucket_of, nearest_bounds
 from fleetslo.reliability.latency import merge, quantile_frame
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.selectors import Selector
 
 MOST_THRESHOLDS = 40  # a heat map of more rows is no longer read row by row
 _FASTEST, _SLOWEST = 0.85, 0.9999  # no target is met under the first, any of four nines at the last

@@ -9,10 +9,10 @@ import pytest
 from fleetslo.charts import words
 from fleetslo.charts.breakdown import broken_down, by_hour_of_week
 from fleetslo.charts.causes import spent_by_cause
-from fleetslo.reliability.breakdown import NOT_BROKEN_DOWN
-from fleetslo.reliability.breakdown import SCHEMA as VALUES
-from fleetslo.reliability.causes import BACKGROUND, SCHEMA, UNATTRIBUTED
-from fleetslo.reliability.parts import NO_UPSTREAM, SLOW
+from fleetslo.reliability.explaining.breakdown import NOT_BROKEN_DOWN
+from fleetslo.reliability.explaining.breakdown import SCHEMA as VALUES
+from fleetslo.reliability.explaining.causes import BACKGROUND, SCHEMA, UNATTRIBUTED
+from fleetslo.reliability.explaining.parts import NO_UPSTREAM, SLOW
 
 AT = datetime(2026, 10, 22, 13, 42, tzinfo=UTC)
 JUDGEMENT = {

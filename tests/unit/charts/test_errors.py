@@ -14,7 +14,7 @@ from fleetslo.charts.error_tables import groups_table, news_table
 from fleetslo.charts.errors import OTHERS, called, errors_over_time
 from fleetslo.explore.error_findings import groups, news
 from fleetslo.periods import Period
-from fleetslo.reliability.clumping import Stretch
+from fleetslo.reliability.failing.clumping import Stretch
 
 DAY = 24 * HOUR
 TWO_DAYS = Period(START, START + 2 * DAY)

@@ -12,9 +12,9 @@ from fleetslo.charts import alerting, forecasts, objectives
 from fleetslo.charts.service import NO_OBJECTIVE
 from fleetslo.periods import Period
 from fleetslo.reliability.budgets import judge
-from fleetslo.reliability.detection import Detection
 from fleetslo.reliability.forecast import Forecast, forecast
 from fleetslo.reliability.objectives import Objective, read_objectives
+from fleetslo.reliability.replaying.detection import Detection
 from fleetslo.reliability.windows import RollingWindow
 
 START = datetime(2026, 10, 4, tzinfo=UTC)

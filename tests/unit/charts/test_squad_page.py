@@ -19,8 +19,8 @@ from fleetslo.periods import Period
 from fleetslo.reliability.budgets import judge
 from fleetslo.reliability.combined import contributions
 from fleetslo.reliability.exclusions import Exclusion
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.policies import policy_state
-from fleetslo.reliability.selectors import Selector
 from fleetslo.reliability.slo import Objective
 from fleetslo.reliability.windows import RollingWindow
 

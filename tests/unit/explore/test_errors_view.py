@@ -19,7 +19,7 @@ from fleetslo.explore.errors import ErrorsView, explore_errors
 from fleetslo.fleet import open_fleet
 from fleetslo.periods import Period
 from fleetslo.reliability.objectives import Objective
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.windows import RollingWindow
 
 WEEK = 7 * 24

@@ -15,7 +15,7 @@ from fleetslo.explore.panel import ChartPanel, TablePanel
 from fleetslo.explore.surroundings import in_colours
 from fleetslo.periods import Period
 from fleetslo.reliability.objectives import Objective
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.windows import RollingWindow
 
 

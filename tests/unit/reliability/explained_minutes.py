@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fleetslo.reliability.causes import explain
+from fleetslo.reliability.explaining.causes import explain
 
 START = datetime(2026, 10, 5, tzinfo=UTC)
 DAYS = 10

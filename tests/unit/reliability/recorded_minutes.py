@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.slo import Objective
 from fleetslo.reliability.windows import RollingWindow
 

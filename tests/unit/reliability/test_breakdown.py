@@ -10,10 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetslo.errors import ParameterError
-from fleetslo.reliability.breakdown import DIMENSIONS, NOT_BROKEN_DOWN, SCHEMA, broken_down
+from fleetslo.reliability.explaining.breakdown import (
+    DIMENSIONS,
+    NOT_BROKEN_DOWN,
+    SCHEMA,
+    broken_down,
+)
+from fleetslo.reliability.explaining.parts import NO_UPSTREAM, SLOW
 from fleetslo.reliability.latency import HISTOGRAM
-from fleetslo.reliability.parts import NO_UPSTREAM, SLOW
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.selectors import Selector
 
 START = datetime(2026, 10, 5, 9, tzinfo=UTC)  # a Monday
 TIME = pl.Datetime("us", "UTC")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from tests.error_frames import HOUR, START, errors, requests
 
-from fleetslo.reliability.bursts import Burst, burst
+from fleetslo.reliability.failing.bursts import Burst, burst
 
 
 def test_it_is_the_stretch_that_exceeds_the_usual_rate_most() -> None:

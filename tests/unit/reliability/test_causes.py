@@ -20,7 +20,7 @@ from explained_minutes import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetslo.reliability.causes import BACKGROUND, SCHEMA, UNATTRIBUTED, explain
+from fleetslo.reliability.explaining.causes import BACKGROUND, SCHEMA, UNATTRIBUTED, explain
 
 USUAL = DAYS * 1440  # one bad request in each of 14,400 minutes
 FROM = 4 * 1440 + 600  # the fifth day, 10:00

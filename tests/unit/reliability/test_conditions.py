@@ -3,7 +3,7 @@
 import pytest
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.reliability.conditions import FIELDS, parse_condition
+from fleetslo.reliability.openslo.conditions import FIELDS, parse_condition
 
 CHECKOUT = {
     "service": "checkout",

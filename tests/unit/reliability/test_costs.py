@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from explained_minutes import at, incidents
 
-from fleetslo.reliability.costs import SCHEMA, incident_costs, stretches_of, tightest_of
+from fleetslo.reliability.explaining.costs import SCHEMA, incident_costs, stretches_of, tightest_of
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 DEFINITIONS = {("cart", "cart-availability"): "d1"}

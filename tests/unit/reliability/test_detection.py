@@ -10,8 +10,8 @@ from recorded_minutes import MIDNIGHT, MINUTE, after, an_objective, some_minutes
 
 from fleetslo.errors import ParameterError
 from fleetslo.periods import Period
-from fleetslo.reliability.detection import detect
-from fleetslo.reliability.replay import replay
+from fleetslo.reliability.replaying.detection import detect
+from fleetslo.reliability.replaying.replay import replay
 
 PERIOD = Period(MIDNIGHT, MIDNIGHT + timedelta(days=10))
 STAMP = pl.Datetime("us", "UTC")

@@ -11,9 +11,9 @@ from polars.testing import assert_frame_equal
 from tests.error_frames import HOUR, START, errors, requests, stretch
 
 from fleetslo.errors import ParameterError
-from fleetslo.reliability.clumping import Stretch
-from fleetslo.reliability.error_changes import error_changes
-from fleetslo.reliability.error_places import standing_out
+from fleetslo.reliability.failing.changes import error_changes
+from fleetslo.reliability.failing.clumping import Stretch
+from fleetslo.reliability.failing.places import standing_out
 
 TEN = [1000] * 10  # hours of a thousand requests each
 LATER = START + 10 * HOUR

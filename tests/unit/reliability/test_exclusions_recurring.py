@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.reliability.recurrence import check_start, parse_recurrence
+from fleetslo.reliability.openslo.recurrence import check_start, parse_recurrence
 
 NEW_YORK, STOCKHOLM = ZoneInfo("America/New_York"), ZoneInfo("Europe/Stockholm")
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slo_documents import written
 
-from fleetslo.reliability.exporting import as_yaml, exported
 from fleetslo.reliability.objectives import Objective, read_objectives, resolve
+from fleetslo.reliability.openslo.exporting import as_yaml, exported
 
 PROMETHEUS = {"type": "Prometheus", "spec": {"query": 'up{job="a"}', "steps": [1, 2.5]}}
 SERVICE = {

@@ -14,7 +14,7 @@ from fleetslo.reliability.objectives import (
     read_objectives,
     remarks,
 )
-from fleetslo.reliability.rules import length
+from fleetslo.reliability.openslo.rules import length
 from fleetslo.reliability.windows import RollingWindow
 
 AVAILABILITY = {

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from slo_documents import CHECKOUT, changed
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.reliability.exporting import as_yaml
 from fleetslo.reliability.objectives import read_objectives, remarks
+from fleetslo.reliability.openslo.exporting import as_yaml
 
 CONDITION = {"op": "lt", "threshold": 2, "lookbackWindow": "1h", "alertAfter": "0m"}
 POLICY = {

@@ -13,7 +13,7 @@ from slo_documents import GONE, changed, written
 
 from fleetslo.errors import ObjectiveError
 from fleetslo.reliability.objectives import Objective, read_objectives, remarks
-from fleetslo.reliability.rules import length
+from fleetslo.reliability.openslo.rules import length
 from fleetslo.reliability.windows import CalendarWindow, RollingWindow
 
 NOON = datetime(2022, 1, 1, 12)  # noqa: DTZ001 — local time of the window's zone

@@ -19,7 +19,7 @@ from recorded_minutes import (
 from fleetslo.errors import ParameterError, PeriodError
 from fleetslo.reliability import alerts as face
 from fleetslo.reliability.alerts import AlertWindow, alert_windows, firing
-from fleetslo.reliability.replay import replay
+from fleetslo.reliability.replaying.replay import replay
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

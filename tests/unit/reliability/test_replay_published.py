@@ -12,7 +12,7 @@ import pytest
 from recorded_minutes import MIDNIGHT, MINUTE, an_objective, some_minutes
 
 from fleetslo.reliability.alerts import AlertRule, AlertWindow, alert_windows
-from fleetslo.reliability.replay import replay
+from fleetslo.reliability.replaying.replay import replay
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

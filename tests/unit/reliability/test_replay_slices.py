@@ -12,7 +12,7 @@ from recorded_minutes import MIDNIGHT, MINUTE, after, an_objective, some_minutes
 
 from fleetslo.reliability.alerts import ABOVE, AlertWindow, firing
 from fleetslo.reliability.lookback import UNSEEN, looks_of_minutes
-from fleetslo.reliability.replay import replay
+from fleetslo.reliability.replaying.replay import replay
 
 
 def in_slices(minutes: int, slice_target: float | None = 0.9, target: float = 0.5, **changed):

@@ -11,7 +11,7 @@ from tests.latency_frames import HOURS_SCHEMA, hours
 from fleetslo.periods import Period
 from fleetslo.reliability import latency
 from fleetslo.reliability.agreement import agreement
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.thresholds import by_threshold, offered, selected
 from fleetslo.reliability.tuning import (
     LADDER,

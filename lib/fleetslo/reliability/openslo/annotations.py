@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from fleetslo.errors import ObjectiveError
 from fleetslo.reliability.alerts import POLICIES
-from fleetslo.reliability.conditions import Condition, parse_condition
-from fleetslo.reliability.documents import Document, Trail
+from fleetslo.reliability.openslo.conditions import Condition, parse_condition
+from fleetslo.reliability.openslo.documents import Document, Trail
 from fleetslo.reliability.slo import EACH, OWNER, REVIEWED
 
 FOR = "fleetslo/for"

@@ -7,13 +7,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from fleetslo.reliability.alerting import read_alerts
-from fleetslo.reliability.annotations import COMPOSITE, NO_DATA, Annotations, read_annotations
-from fleetslo.reliability.composed import composite
-from fleetslo.reliability.documents import Document, Trail
-from fleetslo.reliability.indicators import Indicator, Measurement, Named, find_indicator
-from fleetslo.reliability.rules import calendar_length, is_number, length
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.alerting import read_alerts
+from fleetslo.reliability.openslo.annotations import (
+    COMPOSITE,
+    NO_DATA,
+    Annotations,
+    read_annotations,
+)
+from fleetslo.reliability.openslo.composed import composite
+from fleetslo.reliability.openslo.documents import Document, Trail
+from fleetslo.reliability.openslo.indicators import Indicator, Measurement, Named, find_indicator
+from fleetslo.reliability.openslo.rules import calendar_length, is_number, length
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.slo import Objective
 from fleetslo.reliability.windows import CalendarWindow, RollingWindow, Window
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import polars as pl
 
-from fleetslo.reliability.clumping import PLACES, Stretch
+from fleetslo.reliability.failing.clumping import PLACES, Stretch
 
 LEAST_SHARE = 0.5  # of the errors: it explains most of them
 LEAST_FACTOR = 3  # times the rate elsewhere: no accident of a place that is a little worse

@@ -7,8 +7,16 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from fleetslo.reliability.background import Bins, Bools, Usual, bursts, lump_of, runs, usual
-from fleetslo.reliability.suspects import Suspect
+from fleetslo.reliability.explaining.background import (
+    Bins,
+    Bools,
+    Usual,
+    bursts,
+    lump_of,
+    runs,
+    usual,
+)
+from fleetslo.reliability.explaining.suspects import Suspect
 
 _MINUTE = timedelta(minutes=1)
 _TOUCH = 15  # minutes by which the edges of what people write down may be wrong

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fleetslo.reliability.documents import Document, Trail
-from fleetslo.reliability.rules import Check, fields, items, name, number, one_of, text
+from fleetslo.reliability.openslo.documents import Document, Trail
+from fleetslo.reliability.openslo.rules import Check, fields, items, name, number, one_of, text
 
 SOURCE_TYPE = "fleetslo"
 

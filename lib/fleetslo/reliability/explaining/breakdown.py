@@ -9,8 +9,8 @@ are scaled down, which makes them an estimate, and said to be one.
 import polars as pl
 
 from fleetslo.errors import ParameterError
-from fleetslo.reliability.parts import EMPTY, NO_UPSTREAM, of_failures, of_requests
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.explaining.parts import EMPTY, NO_UPSTREAM, of_failures, of_requests
+from fleetslo.reliability.openslo.selectors import Selector
 
 DIMENSIONS = ("endpoint", "error", "upstream", "region", "version", "hour of the week")
 """What an objective's bad requests can be broken down by."""

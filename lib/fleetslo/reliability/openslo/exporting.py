@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from fleetslo.reliability.alerting import stands_for_another
 from fleetslo.reliability.alerts import POLICIES
-from fleetslo.reliability.annotations import (
+from fleetslo.reliability.openslo.alerting import stands_for_another
+from fleetslo.reliability.openslo.annotations import (
     COMPOSITE,
     FOR,
     NO_ALERTS,
@@ -21,9 +21,9 @@ from fleetslo.reliability.annotations import (
     SINCE,
     WEIGHTED_MEAN,
 )
-from fleetslo.reliability.openslo import API_VERSION
-from fleetslo.reliability.rules import calendar_shorthand, shorthand
-from fleetslo.reliability.selectors import SOURCE_TYPE, Selector
+from fleetslo.reliability.openslo.rules import calendar_shorthand, shorthand
+from fleetslo.reliability.openslo.schema import API_VERSION
+from fleetslo.reliability.openslo.selectors import SOURCE_TYPE, Selector
 from fleetslo.reliability.slo import Objective
 from fleetslo.reliability.windows import CalendarWindow, Window
 

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fleetslo.errors import ObjectiveError, nearest
-from fleetslo.reliability.documents import Document, Trail
+from fleetslo.reliability.openslo.documents import Document, Trail
 from fleetslo.reliability.windows import Unit
 
 Check = Callable[[Document, Trail, Any], None]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtri, stdtrit
 
 from fleetslo.errors import ParameterError
-from fleetslo.reliability.clumping import Stretch, clumping, with_requests
+from fleetslo.reliability.failing.clumping import Stretch, clumping, with_requests
 
 DIMENSIONS = ("error", "endpoint", "upstream", "version", "region")
 """What errors can be told apart by."""

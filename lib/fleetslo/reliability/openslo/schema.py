@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleetslo.reliability import exclusions
-from fleetslo.reliability.documents import Document, Trail
-from fleetslo.reliability.rules import (
+from fleetslo.reliability.openslo.documents import Document, Trail
+from fleetslo.reliability.openslo.rules import (
     LONGEST_DESCRIPTION,
     Check,
     any_text,

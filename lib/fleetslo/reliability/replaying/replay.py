@@ -13,8 +13,8 @@ import polars as pl
 
 from fleetslo.errors import ParameterError
 from fleetslo.reliability.alerts import ABOVE, AlertWindow, Policy, alert_windows, burn_limit
-from fleetslo.reliability.burned import Burned, burned, compared
-from fleetslo.reliability.recorded import Minutes, recorded
+from fleetslo.reliability.replaying.burned import Burned, burned, compared
+from fleetslo.reliability.replaying.recorded import Minutes, recorded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,7 +3,7 @@
 import polars as pl
 
 from fleetslo.reliability.buckets import bucket_of, nearest_bounds
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.thresholds import selected
 
 NO_UPSTREAM = "no dependency named"

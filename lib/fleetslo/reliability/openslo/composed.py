@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from fleetslo.reliability.documents import Document
-from fleetslo.reliability.selectors import Selector
+from fleetslo.reliability.openslo.documents import Document
+from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.slo import Objective
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fleetslo.reliability.alerts import Op
 from fleetslo.reliability.budgets import budget_share
-from fleetslo.reliability.recorded import Minutes
+from fleetslo.reliability.replaying.recorded import Minutes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,10 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 from fleetslo.reliability.alerts import POLICIES, AlertWindow, Severity
-from fleetslo.reliability.annotations import NO_ALERTS, POLICY, SHORT_WINDOW, known_words
-from fleetslo.reliability.documents import Document, Trail
-from fleetslo.reliability.indicators import Named, referred
-from fleetslo.reliability.rules import duration, length
+from fleetslo.reliability.openslo.annotations import NO_ALERTS, POLICY, SHORT_WINDOW, known_words
+from fleetslo.reliability.openslo.documents import Document, Trail
+from fleetslo.reliability.openslo.indicators import Named, referred
+from fleetslo.reliability.openslo.rules import duration, length
 
 # Words for a severity that wake somebody; every other one waits for the morning. OpenSLO leaves
 # the word open and names "sev1" and "page".

@@ -21,10 +21,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.reliability.conditions import parse_condition
-from fleetslo.reliability.documents import Document, Trail
-from fleetslo.reliability.recurrence import check_start, moment, parse_recurrence
-from fleetslo.reliability.rules import (
+from fleetslo.reliability.openslo.conditions import parse_condition
+from fleetslo.reliability.openslo.documents import Document, Trail
+from fleetslo.reliability.openslo.recurrence import check_start, moment, parse_recurrence
+from fleetslo.reliability.openslo.rules import (
     Check,
     duration,
     exactly_one,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from fleetslo.reliability.background import Bools, runs
-from fleetslo.reliability.evidence import Evidence, Line, line_of
-from fleetslo.reliability.suspects import (
+from fleetslo.reliability.explaining.background import Bools, runs
+from fleetslo.reliability.explaining.evidence import Evidence, Line, line_of
+from fleetslo.reliability.explaining.suspects import (
     Suspect,
     of_dependencies,
     of_incidents,

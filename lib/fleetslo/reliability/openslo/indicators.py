@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fleetslo.errors import nearest
-from fleetslo.reliability.documents import Document, Trail
-from fleetslo.reliability.openslo import metric_rules
-from fleetslo.reliability.selectors import SOURCE_TYPE, Selector, read_ratio, read_threshold
+from fleetslo.reliability.openslo.documents import Document, Trail
+from fleetslo.reliability.openslo.schema import metric_rules
+from fleetslo.reliability.openslo.selectors import SOURCE_TYPE, Selector, read_ratio, read_threshold
 
 Named = Mapping[tuple[str, str], Document]
 """Documents by kind and name."""
