@@ -19,7 +19,7 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (shared / "tiny-home.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "made").exists():
-            from fleetslo.fleet import make_demo
+            from fleetslo.measuring import make_demo
             from fleetslo.settings import load_settings
 
             settings = load_settings({}, {"FLEETSLO_HOME": str(home)}).settings

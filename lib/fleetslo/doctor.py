@@ -135,7 +135,7 @@ def _remedy(url: str) -> str:
 def _strangers(project: Path, services: list[str]) -> Iterator[Finding]:
     """Yield a warning for each of the project's own objectives whose service nobody knows."""
     from fleetslo.errors import nearest
-    from fleetslo.fleet import objectives_in_force
+    from fleetslo.measuring import objectives_in_force
 
     for objective in objectives_in_force():
         ours = objective.source.startswith(str(project / "queries"))
@@ -150,7 +150,7 @@ def _strangers(project: Path, services: list[str]) -> Iterator[Finding]:
 
 
 def _objectives() -> str:
-    from fleetslo.fleet import objectives_in_force
+    from fleetslo.measuring import objectives_in_force
 
     return f"{len(objectives_in_force())} documents, all valid"
 

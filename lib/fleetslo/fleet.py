@@ -1,14 +1,12 @@
 """Fleet: what a notebook holds in its hand."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from fleetslo import resources
 from fleetslo.errors import (
     NoData,
     PeriodError,
@@ -18,24 +16,24 @@ from fleetslo.errors import (
     nearest,
 )
 from fleetslo.judgements import earlier_judgements, judgements, spending
+from fleetslo.measuring import measures_of, objective_files, objectives_in_force
 from fleetslo.overview import Overview
 from fleetslo.periods import Period, instant
 from fleetslo.reliability.exclusions import Exclusion, read_exclusions
-from fleetslo.reliability.objectives import Objective, read_objectives, resolve
+from fleetslo.reliability.objectives import Objective, resolve
 from fleetslo.reliability.versions import versions
 from fleetslo.service import ServiceView
 from fleetslo.settings import Settings, load_settings
 from fleetslo.squad import SquadView
 from fleetslo.warehouse.base import Warehouse, open_warehouse
 from fleetslo.warehouse.queries import read_query
-from fleetslo.warehouse.rollups import Measure, RollupReport
+from fleetslo.warehouse.rollups import RollupReport
 
 if TYPE_CHECKING:
-    from fleetslo.warehouse.demo.making import DemoReport
+    pass
 
 Progress = Callable[[str, int, int], None]
 _DAY = timedelta(days=1)
-_DEMO = "objectives/demo/"
 
 
 class Fleet:
@@ -319,69 +317,6 @@ def _no_service(name: str, known: list[str], period: Period) -> str:
         f"no service {name!r} in {period}.{nearest(name, known)} "
         "'fleetslo query fleet/services' lists them"
     )
-
-
-def objectives_in_force() -> list[Objective]:
-    """Return the objectives as written: the project's own files over the packaged ones.
-
-    Raises:
-        ObjectiveError: a document is wrong.
-    """
-    return read_objectives(objective_files())
-
-
-def objective_files() -> Iterator[Path]:
-    """Yield the files of documents in force: the project's own over the packaged ones.
-
-    Those about the demo's services are left out of a project that has objectives of its own.
-    """
-    own, *theirs = resources.folders("queries")
-    is_own = bool(theirs) and (own / "objectives").is_dir()
-    for name, path in resources.listing("queries", "objectives/**/*.y*ml"):
-        if not (is_own and name.startswith(_DEMO)):
-            yield path
-
-
-def measures_of(objectives: Iterable[Objective]) -> list[Measure]:
-    """Return what ``rollup`` has to count for these objectives, each written for one service.
-
-    Of a composite that is each of its members; what cannot be measured here is left out.
-    """
-    grouped: dict[tuple[str, str], list[Objective]] = {}
-    for objective in objectives:
-        for one in objective.measured:
-            grouped.setdefault((one.name, one.selector.definition), []).append(one)
-    return [_measure(group) for group in grouped.values()]
-
-
-def _measure(group: Sequence[Objective]) -> Measure:
-    selector = group[0].selector
-    return Measure(
-        objective=group[0].name,
-        definition=selector.definition,
-        services=tuple(dict.fromkeys(objective.service for objective in group)),
-        requests=selector.requests,
-        within_s=selector.within_s,
-        endpoints=selector.endpoints,
-        regions=selector.regions,
-        versions=selector.versions,
-        sli=selector.sli,
-        op=selector.op,
-    )
-
-
-def make_demo(
-    settings: Settings, size: str, seed: int, progress: Progress | None = None
-) -> "DemoReport":
-    """Make the demo fleet in the warehouse of the settings and return what was made."""
-    from fleetslo.warehouse.demo import making
-
-    written = objectives_in_force()
-
-    def measures(services: pl.DataFrame) -> list[Measure]:
-        return measures_of(resolve(written, services.iter_rows(named=True)))
-
-    return making.make_demo(settings.warehouse, size, seed, measures, progress)
 
 
 def open_fleet(url: str | None = None) -> Fleet:

@@ -11,6 +11,7 @@ from fleetslo.periods import Period
 from fleetslo.published import read_published_numbers
 from fleetslo.reliability.explaining.costs import SCHEMA as COSTS
 from fleetslo.reliability.explaining.costs import incident_costs, stretches_of, tightest_of
+from fleetslo.reliability.history import as_defined
 from fleetslo.reliability.restatements import restatements
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ class Overview:
 
     @cached_property
     def days(self) -> pl.DataFrame:
-        """Good and valid counts per service, objective and day."""
-        return self.fleet.slo_days(self.period)
+        """Good and valid counts per service, objective and day, as each is defined now."""
+        return as_defined(self.fleet.slo_days(self.period), self.fleet.objectives_at(self.period))
 
     @cached_property
     def failures(self) -> pl.DataFrame:

@@ -36,7 +36,7 @@ def demo(
     warehouse: Address = None,
 ) -> None:
     """Make a fleet that looks like a real one, with the planted truth beside it."""
-    from fleetslo.fleet import make_demo
+    from fleetslo.measuring import make_demo
     from fleetslo.settings import load_settings
 
     settings = load_settings({"warehouse": warehouse}).settings

@@ -25,7 +25,7 @@ def check(
     """Read every document and name what is wrong; list the objectives, and what to know of them."""
     from fleetslo.charts import words
     from fleetslo.charts.objectives import asks, window_of
-    from fleetslo.fleet import objective_files
+    from fleetslo.measuring import objective_files
     from fleetslo.reliability.objectives import read_contents, remarks
 
     found = read_contents(objective_files() if path is None else path)
@@ -63,7 +63,7 @@ def show(
 ) -> None:
     """Say which objectives apply to a service, what each amounts to, and where it stands."""
     from fleetslo.errors import UnknownService, nearest
-    from fleetslo.fleet import objectives_in_force
+    from fleetslo.measuring import objectives_in_force
 
     written = objectives_in_force()
     rows = _services(warehouse, written)
@@ -98,7 +98,7 @@ def export(
     """Write the objectives as they apply: a document each, templates and references written out."""
     from fleetslo.errors import UnknownService, nearest
     from fleetslo.files import write_file
-    from fleetslo.fleet import objectives_in_force
+    from fleetslo.measuring import objectives_in_force
     from fleetslo.reliability.openslo.exporting import as_yaml
 
     written = objectives_in_force()

@@ -10,7 +10,7 @@ import polars as pl
 
 from fleetslo.charts import words
 from fleetslo.errors import NoData
-from fleetslo.fleet import measures_of
+from fleetslo.measuring import measures_of
 from fleetslo.periods import Period
 from fleetslo.reliability.counts import Stretch
 from fleetslo.reliability.exclusions import excluded, without

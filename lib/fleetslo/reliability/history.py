@@ -1,6 +1,6 @@
 """How a budget was spent over time: minutes in, hours and hours' burn out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -81,7 +81,7 @@ def _counted(minutes: pl.DataFrame, objective: Objective, stretch: Stretch) -> p
     if objective.method != "Occurrences":
         return _sliced(minutes, objective, stretch)
     return (
-        _of(minutes, objective)
+        as_defined(minutes, [objective])
         .group_by(pl.col("minute").dt.truncate("1h").alias("hour"))
         .agg(
             pl.col("valid_count").sum(),
@@ -91,19 +91,22 @@ def _counted(minutes: pl.DataFrame, objective: Objective, stretch: Stretch) -> p
     )
 
 
-def _of(minutes: pl.DataFrame, objective: Objective) -> pl.DataFrame:
-    """Return the minutes of an objective, or of a composite's members, as they are defined now."""
+def as_defined(rows: pl.DataFrame, objectives: Iterable[Objective]) -> pl.DataFrame:
+    """Return the rows of these objectives, or of a composite's members, as they are defined now.
+
+    ``rows`` have an ``objective`` and a ``definition``.
+    """
     measured = pl.DataFrame(
-        [(one.name, one.selector.definition) for one in objective.measured],
+        [(part.name, part.selector.definition) for one in objectives for part in one.measured],
         schema={"objective": pl.String, "definition": pl.String},
         orient="row",
-    )
-    return minutes.join(measured, on=["objective", "definition"], how="semi")
+    ).unique()
+    return rows.join(measured, on=["objective", "definition"], how="semi")
 
 
 def _sliced(minutes: pl.DataFrame, objective: Objective, stretch: Stretch) -> pl.DataFrame:
     length = slice_minutes(objective)
-    own = _of(minutes, objective)
+    own = as_defined(minutes, [objective])
     grid = finished_slices(stretch, length)
     slices = judged_slices(cut(own, stretch.start, length), grid, [objective])
     ends = stretch.start + (pl.col("slice") + 1) * (length * _MINUTE)
