@@ -80,6 +80,15 @@ class Comparison:
         """What the two sides are called."""
         return self.before.label, self.after.label
 
+    def told(self, selection: Selection) -> str:
+        """Return what is compared, of which selection, with how many requests on each side."""
+        counts = (int(side.hours["request_count"].sum()) for side in (self.after, self.before))
+        after, before = (words.count(count) for count in counts)
+        return (
+            f"**{selection}**: {self.after.label} ({after} requests) "
+            f"compared with {self.before.label} ({before})."
+        )
+
 
 def reach(period: Period) -> Period:
     """Return a period and the one before it: what every comparison draws on."""

@@ -1,7 +1,6 @@
 """The choices of an explorer: what is looked at, and what it is compared with."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,25 +8,13 @@ import ipywidgets as widgets
 import polars as pl
 
 from fleetslo.charts import words
+from fleetslo.explore.choices import EVERY, Choices, dropdown
 from fleetslo.explore.comparison import WAYS, Selection, busiest, newest_versions
 
 _MOST_CHOICES = 300  # of endpoints; the rest are rare, and a longer list is slow to open
-Option = tuple[str, Any]
-EVERY = object()
-"""The choice of all of something. Not None, which a list shows as nothing chosen."""
 
 
-def dropdown(label: str, width: str, options: Sequence[Option] = ()) -> widgets.Dropdown:
-    """Return a list to choose from, as all lists of an explorer look."""
-    return widgets.Dropdown(
-        description=label,
-        options=list(options),
-        style={"description_width": "initial"},
-        layout=widgets.Layout(width=width, max_width="100%", margin="2px 18px 2px 0"),
-    )
-
-
-class Controls:
+class Controls(Choices):
     """Service, endpoint, region and version; and the comparison, with what each way needs.
 
     Args:
@@ -49,7 +36,7 @@ class Controls:
         ways: Mapping[str, str] = WAYS,
         **more: widgets.Widget,
     ) -> None:
-        self.service = dropdown("Service", "17em")
+        super().__init__(changed)
         self.endpoint = dropdown("Endpoint", "22em")
         self.region = dropdown("Region", "17em")
         self.version = dropdown("Version", "15em")
@@ -57,11 +44,7 @@ class Controls:
         self.old = dropdown("From", "15em")
         self.new = dropdown("To", "15em")
         self.rollout = dropdown("Deployment", "30em")
-        self._changed = changed
-        self._quiet = False
         self._rollouts: dict[str, tuple[datetime, str]] = {}
-        self._named: dict[str, widgets.Widget] = {}
-        self.widget = widgets.VBox(layout=widgets.Layout(width="100%"))
         self.add(
             service=self.service,
             endpoint=self.endpoint,
@@ -69,53 +52,6 @@ class Controls:
             version=self.version,
         )
         self.add(compare=self.way, old=self.old, new=self.new, deployment=self.rollout, **more)
-
-    def add(self, **choices: widgets.Widget) -> None:
-        """Add a row of choices, each by the name that it has in code."""
-        for name, one in choices.items():
-            one.observe(self._follow(name), names="value")
-        self._named |= choices
-        row = widgets.Layout(flex_flow="row wrap", width="100%")
-        box = widgets.Box(list(choices.values()), layout=row)
-        self.widget.children = (*self.widget.children, box)
-        self.fit()
-
-    def _follow(self, name: str) -> Callable[[object], None]:
-        def follow(_change: object) -> None:
-            self.fit()
-            if not self._quiet:
-                self._changed(name)
-
-        return follow
-
-    @contextmanager
-    def quiet(self) -> Iterator[None]:
-        """Let values be set without telling anybody."""
-        before, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = before
-            self.fit()
-
-    def choose(self, **values: Any) -> None:
-        """Set values by name without telling anybody."""
-        with self.quiet():
-            for name, value in values.items():
-                self._named[name].value = EVERY if value is None else value
-
-    @property
-    def names(self) -> list[str]:
-        """What can be chosen, by name."""
-        return list(self._named)
-
-    def values_of(self, name: str) -> list[Any] | None:
-        """Return what can be chosen; None for any text; KeyError where nothing is called so."""
-        one = self._named[name]
-        if isinstance(one, widgets.Text):
-            return None
-        values = [value for _, value in one.options]
-        return [None if value is EVERY else value for value in values]
 
     @property
     def selection(self) -> Selection:
@@ -132,11 +68,6 @@ class Controls:
     def deployment(self) -> tuple[datetime, str] | None:
         """When the chosen deployment began, and its version; None when there is none."""
         return self._rollouts.get(self.rollout.value)
-
-    def offer_services(self, names: Iterable[str]) -> None:
-        """Offer these services."""
-        with self.quiet():
-            self.replace(self.service, [(name, name) for name in names])
 
     def offer(self, hours: pl.DataFrame, rollouts: pl.DataFrame) -> None:
         """Offer what a service has; what was chosen stays chosen where the service has it too.
@@ -180,17 +111,6 @@ class Controls:
         ):
             one.layout.display = None if way == wanted else "none"
         self.version.disabled = way == "versions"
-
-    @staticmethod
-    def replace(
-        one: widgets.Dropdown, options: Sequence[Option], preferred: Sequence[object] = ()
-    ) -> None:
-        """Replace the options of a list; keep its value, else take the first preferred one."""
-        held, known = one.value, [value for _, value in options]
-        one.options = list(options)
-        wanted = [value for value in (held, *preferred) if value in known]
-        if known:
-            one.value = wanted[0] if wanted else known[0]
 
 
 def _hurt(rollout: dict[str, Any]) -> bool:

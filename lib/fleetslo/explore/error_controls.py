@@ -7,8 +7,9 @@ import ipywidgets as widgets
 import polars as pl
 
 from fleetslo.charts import words
+from fleetslo.explore.choices import EVERY, MARGIN, dropdown
 from fleetslo.explore.comparison import WAYS
-from fleetslo.explore.controls import EVERY, Controls, dropdown
+from fleetslo.explore.controls import Controls
 from fleetslo.explore.error_selection import KINDS, NO_UPSTREAM, ErrorSelection
 from fleetslo.periods import Period
 from fleetslo.reliability.failing.changes import DIMENSIONS
@@ -43,7 +44,7 @@ class ErrorControls(Controls):
             placeholder="2026-10-01/2026-10-08",
             continuous_update=False,
             style={"description_width": "initial"},
-            layout=widgets.Layout(width="24em", max_width="100%", margin="2px 18px 2px 0"),
+            layout=widgets.Layout(width="24em", max_width="100%", margin=MARGIN),
         )
         super().__init__(changed, ERROR_WAYS, stretch=self.earlier)
         self.add(

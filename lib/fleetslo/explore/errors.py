@@ -9,21 +9,21 @@ from fleetslo.charts import words
 from fleetslo.charts.error_tables import groups_table, news_table
 from fleetslo.charts.errors import errors_over_time
 from fleetslo.charts.latency_compare import mark_sides
-from fleetslo.errors import NoData, ParameterError
-from fleetslo.explore.comparison import Comparison, Side, reach, rollouts, with_earlier
+from fleetslo.errors import NoData
+from fleetslo.explore.comparison import Comparison, reach, rollouts, with_earlier
 from fleetslo.explore.error_controls import ErrorControls
 from fleetslo.explore.error_findings import groups, news
 from fleetslo.explore.error_loading import Budget, LoadedErrors, load_errors
 from fleetslo.explore.error_selection import ErrorSelection
 from fleetslo.explore.explorer import Explorer, busiest_service
 from fleetslo.explore.panel import ChartPanel, TablePanel
+from fleetslo.explore.view import remembering
 from fleetslo.periods import Period
 from fleetslo.reliability.failing.clumping import Stretch
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
 
-_REMEMBERED = 8  # services whose hours are kept; going back to one is then immediate
 _GROWN_APART = 2  # values that grew most and have a colour of their own, however few they are
 
 
@@ -49,24 +49,19 @@ class ErrorsView(Explorer):
     """
 
     controls: ErrorControls
+    tables = ("errors_hourly", "requests_hourly", "slo_minutes", "deployments", "incidents")
 
     def __init__(self, fleet: "Fleet", period: Period, services: list[str]) -> None:
         super().__init__(fleet, period, services, ErrorControls)
         self._loaded: LoadedErrors | None = None
-        self._kept: dict[tuple[str, Period], LoadedErrors] = {}
+        self._loaded_of = remembering(
+            lambda service, whole: load_errors(fleet, service, whole, period)
+        )
         self.timeline = ChartPanel(340)
         self.news, self.groups = TablePanel(), TablePanel()
         self.new, self.rows = pl.DataFrame(), pl.DataFrame()
         self.controls.offer_stretches(period)
         self._lay_out(self.timeline.widget, self.news.widget)
-
-    def text(self) -> str:
-        """Return what is compared and what was found, or why there is nothing."""
-        if self.comparison is None:
-            return self.problem or "Nothing is chosen."
-        panels = (self.timeline, self.news, self.groups)
-        told = _told(self.selection, self.comparison).replace("**", "")
-        return "\n\n".join([told, *(panel.text() for panel in panels)])
 
     @property
     def selection(self) -> ErrorSelection:
@@ -89,13 +84,6 @@ class ErrorsView(Explorer):
     def after(self) -> pl.DataFrame:
         """The errors in question; none when there is nothing to compare."""
         return self.comparison.after.of(self.errors) if self.comparison else self.errors.clear()
-
-    @property
-    def freshness(self) -> pl.DataFrame:
-        """How far each table that was used reaches: ``table_name, complete_until``."""
-        used = ["errors_hourly", "requests_hourly", "slo_minutes", "deployments", "incidents"]
-        found = self.fleet.query("fleet/freshness", period=self.period)
-        return found.filter(pl.col("table_name").is_in(used))
 
     @property
     def budget(self) -> Budget | None:
@@ -131,11 +119,7 @@ class ErrorsView(Explorer):
             whole = Period(earlier.start, whole.end)
         if self._loaded is None or (self._loaded.service, self._loaded.whole) != (service, whole):
             self._loaded = None
-            if (service, whole) not in self._kept:
-                while len(self._kept) >= _REMEMBERED:
-                    del self._kept[next(iter(self._kept))]
-                self._kept[service, whole] = load_errors(self.fleet, service, whole, self.period)
-            self._loaded = self._kept[service, whole]
+            self._loaded = self._loaded_of(service, whole)
             deployed = rollouts(self._loaded.deployments, self.period, service)
             controls.offer(self._loaded.requests, deployed)
             objectives = (one.objective for one in self._loaded.budgets)
@@ -179,7 +163,7 @@ class ErrorsView(Explorer):
                 budget=_named(budget) if budget else None,
             )
         )
-        self.say(_told(selection, found), found)
+        self._found(found)
 
     def _compare(self, hours: pl.DataFrame) -> Comparison:
         earlier = self._earlier()
@@ -193,18 +177,6 @@ class ErrorsView(Explorer):
 
 def _named(budget: Budget) -> str:
     return f"{budget.objective.label} ({words.window(budget.objective.window.nominal)})"
-
-
-def _told(selection: ErrorSelection, found: Comparison) -> str:
-    after, before = (_requests(side) for side in (found.after, found.before))
-    return (
-        f"**{selection}**: {found.after.label} ({after} requests) "
-        f"compared with {found.before.label} ({before})."
-    )
-
-
-def _requests(side: Side) -> str:
-    return words.count(int(side.hours["request_count"].sum()))
 
 
 def explore_errors(
@@ -224,9 +196,4 @@ def explore_errors(
     """
     seen = fleet.query("fleet/seen", period=reach(period)).sort("service")
     view = ErrorsView(fleet, period, seen["service"].to_list())
-    wanted = {name: value for name, value in choices.items() if value not in ("", None)}
-    try:
-        view.choose(service=service or busiest_service(seen) or None, compare=compare, **wanted)
-    except ParameterError as error:
-        view.tell(str(error))
-    return view
+    return view.begin(service=service or busiest_service(seen), compare=compare, **choices)

@@ -1,47 +1,35 @@
-"""What every explorer is: choices, a sentence that says what is shown, and panels that follow."""
+"""What an explorer is that compares: a view of one service in two stretches of time."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import ipywidgets as widgets
 import polars as pl
 
-from fleetslo.charts import words
-from fleetslo.errors import FleetsloError, NoData, ParameterError, nearest
+from fleetslo.errors import NoData
 from fleetslo.explore.comparison import (
     Comparison,
+    Selection,
     around,
     between_versions,
     reach,
     with_period_before,
 )
 from fleetslo.explore.controls import Controls
-from fleetslo.explore.live import Debounced
-from fleetslo.explore.panel import ChartPanel, Shown, TablePanel, html, status
-from fleetslo.explore.surroundings import Surroundings
+from fleetslo.explore.view import View
 from fleetslo.periods import Period
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
 
 
-class Explorer(Shown):
+class Explorer(View):
     """One service looked at in two stretches of time, drawn again when a choice changes.
 
-    Args:
-        fleet: where the data is.
-        period: the period in question.
-        services: those that can be chosen.
-        controls: makes the choices, from what to call when one changed.
+    Arguments and attributes as of ``View``.
 
     Attributes:
-        fleet: where the data is.
-        period: the period in question.
         comparison: both sides, their labels and periods; None when there is nothing to compare.
-        problem: why nothing is shown; None when all is well.
-        controls: the choices.
-        surroundings: the page that it stands on.
     """
 
     controls: Controls
@@ -53,103 +41,30 @@ class Explorer(Shown):
         services: Sequence[str],
         controls: Callable[[Callable[[object], None]], Controls],
     ) -> None:
-        self.fleet = fleet
-        self.period = period
         self.comparison: Comparison | None = None
-        self.problem: str | None = None
-        self.controls = controls(Debounced(self.update, announce=self._announce))
-        self.controls.offer_services(services)
-        self.status = html()
-        self.surroundings = Surroundings()
-        self.surroundings.observe(self._repaint, names="dark")
+        super().__init__(fleet, period, services, controls)
 
-    def _lay_out(self, *shown: widgets.Widget) -> None:
-        """Make the widget: choices, sentence, and what is shown below them."""
-        self.widget = widgets.VBox(
-            [self.surroundings, self.controls.widget, self.status, *shown],
-            layout=widgets.Layout(width="100%", max_width="1180px"),
-        )
-
+    @property
     @abstractmethod
-    def _panels(self) -> Sequence[ChartPanel | TablePanel]:
-        """Return every place where something is drawn."""
+    def selection(self) -> Selection:
+        """What is looked at now."""
 
-    @abstractmethod
-    def _load(self) -> None:
-        """Fetch what is chosen, once, and offer what it has."""
-
-    @abstractmethod
-    def _draw(self) -> None:
-        """Draw what is chosen."""
-
-    def choose(self, **choices: Any) -> "Explorer":
-        """Choose by name, redraw, and return the view.
-
-        ``service`` is chosen first, so that the others can be what it has. None is all.
-
-        Raises:
-            ParameterError: there is no such choice, or it cannot have that value.
-        """
-        if "service" in choices:
-            self._set("service", choices.pop("service"))
-            if not self._done(self._load):
-                return self
-        for name, value in choices.items():
-            self._set(name, value)
-        self.update()
-        return self
-
-    def _set(self, name: str, value: object) -> None:
-        if name not in self.controls.names:
-            raise ParameterError(
-                f"there is no choice {name!r}.{nearest(name, self.controls.names)} "
-                f"There are {words.listed(self.controls.names, most=20)}"
-            )
-        known = self.controls.values_of(name)
-        if known is not None and value not in known:
-            words_known = [str(one) for one in known if one is not None]
-            raise ParameterError(
-                f"{name} cannot be {value!r}.{nearest(str(value), words_known)} "
-                f"It is one of {words.listed(words_known, most=8)}"
-            )
-        self.controls.choose(**{name: value})
-
-    def update(self) -> None:
-        """Load what is chosen and draw it; what goes wrong is told in the widget."""
-        self._done(self._load, self._draw)
-
-    def _done(self, *work: Callable[[], None]) -> bool:
-        """Do some work and return whether it went well; if not, the widget says why."""
-        try:
-            for part in work:
-                part()
-        except FleetsloError as error:
-            self.tell(str(error))
-        except Exception as error:  # noqa: BLE001 -- a widget's traceback reaches no reader
-            self.tell(f"This cannot be drawn: {type(error).__name__}: {error}")
-        else:
-            return True
-        return False
-
-    def _repaint(self, _change: object) -> None:
-        for panel in self._panels():
-            if isinstance(panel, ChartPanel):
-                panel.paint(dark=self.surroundings.dark)
-
-    def _announce(self) -> None:
-        self.status.value = status("Loading …")
-
-    def say(self, sentence: str, found: Comparison) -> None:
-        """Show what was found in the sentence above the charts."""
-        self.comparison, self.problem = found, None
-        self.status.value = status(sentence)
+    def text(self) -> str:
+        """Return what is compared and what was found, or why there is nothing."""
+        if self.comparison is None:
+            return self.problem or "Nothing is chosen."
+        told = self.comparison.told(self.selection).replace("**", "")
+        return "\n\n".join([told, *(panel.text() for panel in self._panels())])
 
     def tell(self, sentence: str) -> None:
-        """Show a sentence in place of the charts."""
-        self.comparison, self.problem = None, sentence
-        self.status.value = status(words.capital(sentence))
-        for panel in self._panels():
-            panel.clear()
+        """Show a sentence in place of the panels; nothing is compared."""
+        self.comparison = None
+        super().tell(sentence)
+
+    def _found(self, found: Comparison) -> None:
+        """Say what is compared, once it is drawn."""
+        self.comparison = found
+        self.say(found.told(self.selection))
 
     def _compare(self, hours: pl.DataFrame) -> Comparison:
         """Return the two sides of the selected hours, as the chosen way has them."""

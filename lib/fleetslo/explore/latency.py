@@ -6,23 +6,22 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 import polars as pl
 
-from fleetslo.charts import words
 from fleetslo.charts.latency import heat_map
 from fleetslo.charts.latency_compare import mark_sides, quantile_curves
 from fleetslo.charts.latency_moves import moves
 from fleetslo.charts.latency_shifts import quantile_shifts
-from fleetslo.errors import NoData, ParameterError
-from fleetslo.explore.comparison import Comparison, Selection, reach, rollouts
+from fleetslo.errors import NoData
+from fleetslo.explore.comparison import Selection, reach, rollouts
 from fleetslo.explore.controls import Controls
 from fleetslo.explore.explorer import Explorer, busiest_service
 from fleetslo.explore.loading import Loaded, load
 from fleetslo.explore.panel import ChartPanel, TablePanel
+from fleetslo.explore.view import remembering
 from fleetslo.periods import Period
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
 
-_REMEMBERED = 8  # services whose hours are kept; going back to one is then immediate
 _RESAMPLES = 400  # the interval's ends settle to about 1 % of the ratio
 
 
@@ -42,10 +41,12 @@ class LatencyView(Explorer):
         problem: why nothing is shown; None when all is well.
     """
 
+    tables = ("requests_hourly", "deployments", "incidents")
+
     def __init__(self, fleet: "Fleet", period: Period, services: list[str]) -> None:
         super().__init__(fleet, period, services, Controls)
         self._loaded: Loaded | None = None
-        self._kept: dict[str, Loaded] = {}
+        self._loaded_of = remembering(lambda service: load(fleet, service, period))
         self.heat, self.curves, self.shifts = (ChartPanel(320) for _ in range(3))
         self.endpoints, self.regions = TablePanel(), TablePanel()
         halves = widgets.GridBox(
@@ -57,13 +58,6 @@ class LatencyView(Explorer):
             ),
         )
         self._lay_out(self.heat.widget, halves)
-
-    def text(self) -> str:
-        """Return what is compared and what was found, or why there is nothing."""
-        if self.comparison is None:
-            return self.problem or "Nothing is chosen."
-        charts = [panel.text() for panel in (self.heat, self.curves, self.shifts)]
-        return "\n\n".join([_told(self.selection, self.comparison).replace("**", ""), *charts])
 
     @property
     def selection(self) -> Selection:
@@ -87,13 +81,6 @@ class LatencyView(Explorer):
         """The rows in question; none when there is nothing to compare."""
         return self.comparison.after.hours if self.comparison else self.hours.clear()
 
-    @property
-    def freshness(self) -> pl.DataFrame:
-        """How far each table that was used reaches: ``table_name, complete_until``."""
-        used = ["requests_hourly", "deployments", "incidents"]
-        found = self.fleet.query("fleet/freshness", period=self.period)
-        return found.filter(pl.col("table_name").is_in(used))
-
     def _panels(self) -> tuple[ChartPanel | TablePanel, ...]:
         return self.heat, self.curves, self.shifts, self.endpoints, self.regions
 
@@ -105,11 +92,7 @@ class LatencyView(Explorer):
         if self._loaded is not None and self._loaded.service == service:
             return
         self._loaded = None
-        if service not in self._kept:
-            while len(self._kept) >= _REMEMBERED:
-                del self._kept[next(iter(self._kept))]
-            self._kept[service] = load(self.fleet, service, self.period)
-        self._loaded = self._kept[service]
+        self._loaded = self._loaded_of(service)
         self.controls.offer(
             self._loaded.hours, rollouts(self._loaded.deployments, self.period, service)
         )
@@ -136,16 +119,7 @@ class LatencyView(Explorer):
         self.shifts.show(quantile_shifts(*sides, resamples=_RESAMPLES))
         self.endpoints.show(moves(*sides[:2], "endpoint", found.labels))
         self.regions.show(moves(*sides[:2], "region", found.labels))
-        self.say(_told(selection, found), found)
-
-
-def _told(selection: Selection, found: Comparison) -> str:
-    counts = [int(side.hours["request_count"].sum()) for side in (found.after, found.before)]
-    after, before = (words.count(count) for count in counts)
-    return (
-        f"**{selection}**: {found.after.label} ({after} requests) "
-        f"compared with {found.before.label} ({before})."
-    )
+        self._found(found)
 
 
 def explore_latency(
@@ -165,9 +139,4 @@ def explore_latency(
     """
     seen = fleet.query("fleet/seen", period=reach(period)).sort("service")
     view = LatencyView(fleet, period, seen["service"].to_list())
-    wanted = {name: value for name, value in choices.items() if value not in ("", None)}
-    try:
-        view.choose(service=service or busiest_service(seen) or None, compare=compare, **wanted)
-    except ParameterError as error:
-        view.tell(str(error))
-    return view
+    return view.begin(service=service or busiest_service(seen), compare=compare, **choices)

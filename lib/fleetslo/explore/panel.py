@@ -38,7 +38,15 @@ class Shown(ABC):
         return {**bundle, "text/plain": self.text()}
 
 
-class ChartPanel(Shown):
+class Panel(Shown):
+    """A place where something is shown, and later something else or nothing."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Show nothing."""
+
+
+class ChartPanel(Panel):
     """A place for a chart that can be drawn again and again.
 
     JupyterLab draws the figure itself, from an output that is replaced. (A ``FigureWidget`` would
@@ -87,7 +95,7 @@ class ChartPanel(Shown):
         self.widget.layout.display = "none"
 
 
-class TablePanel(Shown):
+class TablePanel(Panel):
     """A place for a table that can be filled again and again.
 
     Attributes:

@@ -1,20 +1,16 @@
 """The widget of slo_tuning: what target and threshold the past supports, what alerts would do."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as widgets
 import polars as pl
 
 from fleetslo.charts import alerting, words
 from fleetslo.charts.tuning import Choice, past_windows, target_table, threshold_map, within
 from fleetslo.charts.tuning_alerts import alert_timeline, policy_table
 from fleetslo.charts.tuning_fits import fit_table, incident_spending, unexplained_spending
-from fleetslo.errors import FleetsloError, NoData, ParameterError
-from fleetslo.explore.live import Debounced
-from fleetslo.explore.panel import ChartPanel, Shown, TablePanel, html, status
-from fleetslo.explore.surroundings import Surroundings
+from fleetslo.errors import NoData
+from fleetslo.explore.panel import ChartPanel, Panel, TablePanel
 from fleetslo.explore.tuning_alerts import Tried, held_against_incidents, try_policies
 from fleetslo.explore.tuning_controls import TuningControls, policies_of
 from fleetslo.explore.tuning_document import (
@@ -30,6 +26,7 @@ from fleetslo.explore.tuning_history import (
     tunable,
     unit_of,
 )
+from fleetslo.explore.view import View, remembering
 from fleetslo.periods import Period
 from fleetslo.reliability.agreement import Agreement
 from fleetslo.reliability.objectives import Objective
@@ -42,13 +39,13 @@ if TYPE_CHECKING:
 WORKING_HOURS = (9, 17)
 """From nine to five, Monday to Friday, by the clock of a service's on-call."""
 
-_REMEMBERED = 8  # services whose minutes are kept; going back to one is then immediate
 
-
-class TuningView(Shown):
+class TuningView(View):
     """One objective, held against its past with another target or threshold.
 
     Made by ``slo_tuning``. What is chosen, and what came of it, can be read at any time.
+    ``choose`` takes any of ``service``, ``objective``, ``target``, ``within_s`` (in seconds) and
+    ``policy``.
 
     Attributes:
         period: what alerts are replayed over; windows reach back further.
@@ -61,6 +58,10 @@ class TuningView(Shown):
         problem: why nothing is shown; None when all is well.
     """
 
+    controls: TuningControls
+    leading = ("service", "objective")
+    tables = ("slo_minutes", "requests_hourly", "incidents")
+
     def __init__(
         self,
         fleet: "Fleet",
@@ -68,46 +69,31 @@ class TuningView(Shown):
         objectives: list[Objective],
         working_hours: tuple[int, int] = WORKING_HOURS,
     ) -> None:
-        self.fleet = fleet
-        self.period = period
+        self._objectives = tunable(objectives)
+        services = sorted({one.service for one in self._objectives})
+        super().__init__(fleet, period, services, TuningControls)
         self.working_hours = working_hours
-        self.problem: str | None = None
         self.windows = pl.DataFrame()
         self.tried: Tried | None = None
         self.held: Agreement | None = None
         self._whole = objectives
-        self._objectives = tunable(objectives)
-        self._kept: dict[str, ServicePast] = {}
+        self._past_of = remembering(self._service_past)
         self._offered: tuple[str, str] | None = None
-        self.controls = TuningControls(Debounced(self.update, announce=self._announce))
-        self.controls.offer_services(sorted({one.service for one in self._objectives}))
-        self.status = html()
         self.past, self.map, self.alerts = ChartPanel(260), ChartPanel(300), ChartPanel(200)
         self.targets, self.policies, self.fired, self.found = (TablePanel() for _ in range(4))
         self.unseen, self.unexplained, self.fitting = (TablePanel() for _ in range(3))
         self.proposal = DocumentPanel(lambda path, over: self.save(path, overwrite=over))
-        self.surroundings = Surroundings()
-        self.surroundings.observe(self._repaint, names="dark")
-        self.widget = widgets.VBox(
-            [
-                self.surroundings,
-                self.controls.widget,
-                self.status,
-                self.past.widget,
-                self.map.widget,
-                self.targets.widget,
-                self.policies.widget,
-                self.alerts.widget,
-            ],
-            layout=widgets.Layout(width="100%", max_width="1180px"),
-        )
+        self._lay_out(*(panel.widget for panel in self._first()))
 
     def text(self) -> str:
         """Return what is tried and what was found, or why there is nothing."""
         if self.problem is not None:
             return self.problem
-        panels = (self.past, self.map, self.targets, self.policies, self.alerts)
-        return "\n\n".join(panel.text() for panel in panels)
+        return "\n\n".join(panel.text() for panel in self._first())
+
+    def _first(self) -> tuple[Panel, ...]:
+        """Return what stands in the widget itself; the rest is shown in cells that follow."""
+        return self.past, self.map, self.targets, self.policies, self.alerts
 
     @property
     def objective(self) -> Objective:
@@ -130,13 +116,6 @@ class TuningView(Shown):
         return (found[0] or "") if len(found) else ""
 
     @property
-    def freshness(self) -> pl.DataFrame:
-        """How far each table that was used reaches: ``table_name, complete_until``."""
-        used = ["slo_minutes", "requests_hourly", "incidents"]
-        found = self.fleet.query("fleet/freshness", period=self.period)
-        return found.filter(pl.col("table_name").is_in(used))
-
-    @property
     def changed(self) -> Objective:
         """The objective with the target and threshold that are tried."""
         return with_choice(self.objective, self.controls.target, self.controls.within_s)
@@ -155,62 +134,17 @@ class TuningView(Shown):
         """
         return save_document(Path(path), self.document, overwrite=overwrite)
 
-    def choose(self, **choices: Any) -> "TuningView":
-        """Choose by name, redraw, and return the view.
-
-        ``service`` and ``objective`` come first, so that ``target``, ``within_s`` (in seconds) and
-        ``policy`` can be what the objective has.
-
-        Raises:
-            ParameterError: there is no such choice, or it cannot have that value.
-        """
-        for name in ("service", "objective"):
-            if name in choices:
-                self.controls.choose(name, choices.pop(name))
-                if not self._done(self._load):
-                    return self
-        for name, value in choices.items():
-            self.controls.choose(name, value)
-        self.update()
-        return self
-
-    def update(self) -> None:
-        """Load what is chosen and draw it; what goes wrong is told in the widget."""
-        self._done(self._load, self._draw)
-
-    def _done(self, *work: Callable[[], None]) -> bool:
-        """Do some work and return whether it went well; if not, the widget says why."""
-        try:
-            for part in work:
-                part()
-        except FleetsloError as error:
-            self.tell(str(error))
-        except Exception as error:  # noqa: BLE001 -- a widget's traceback reaches no reader
-            self.tell(f"This cannot be drawn: {type(error).__name__}: {error}")
-        else:
-            return True
-        return False
-
-    def _repaint(self, _change: object) -> None:
-        for panel in (self.past, self.map, self.alerts):
-            panel.paint(dark=self.surroundings.dark)
-
-    def _announce(self) -> None:
-        self.status.value = status("Loading …")
-
     def tell(self, sentence: str) -> None:
         """Show a sentence in place of the charts."""
-        self.problem, self.tried, self.held = sentence, None, None
+        self.tried = self.held = None
         self.windows = self.windows.clear()
-        self.status.value = status(words.capital(sentence))
-        for panel in self._panels():
-            panel.clear()
+        super().tell(sentence)
 
-    def _panels(self) -> list[ChartPanel | TablePanel | DocumentPanel]:
-        replayed: list[ChartPanel | TablePanel | DocumentPanel] = [*self._replayed()]
-        return [self.past, self.map, self.targets, self.fitting, self.proposal, *replayed]
+    def _panels(self) -> tuple[Panel, ...]:
+        still = self.past, self.map, self.targets, self.fitting, self.proposal
+        return *still, *self._replayed()
 
-    def _replayed(self) -> tuple[ChartPanel | TablePanel, ...]:
+    def _replayed(self) -> tuple[Panel, ...]:
         tables = (self.policies, self.fired, self.found, self.unseen, self.unexplained)
         return self.alerts, *tables
 
@@ -219,27 +153,27 @@ class TuningView(Shown):
         name = self.controls.service.value
         if name is None:
             raise NoData("no service has an objective that fleetslo can measure")
-        own = [one for one in self._objectives if one.service == name]
-        if name not in self._kept:
-            while len(self._kept) >= _REMEMBERED:
-                del self._kept[next(iter(self._kept))]
-            about = self.fleet.services(self.period).filter(pl.col("service") == name)
-            self._kept[name] = ServicePast(
-                self.fleet,
-                about.row(0, named=True),
-                self.period,
-                reach_back(self.period),
-                own,
-            )
+        past = self._past_of(name)
         if self._offered is None or self._offered[0] != name:
-            self.controls.offer_objectives(own)
+            self.controls.offer_objectives(self._own(name))
         objective = self.objective
         if self._offered != (name, objective.name):
-            self.controls.offer(objective, self._kept[name].thresholds(objective))
+            self.controls.offer(objective, past.thresholds(objective))
             self._offered = (name, objective.name)
 
+    def _own(self, service: str) -> list[Objective]:
+        return [one for one in self._objectives if one.service == service]
+
+    def _service_past(self, service: str) -> ServicePast:
+        about = self.fleet.services(self.period).row(
+            by_predicate=pl.col("service") == service, named=True
+        )
+        own = self._own(service)
+        return ServicePast(self.fleet, about, self.period, reach_back(self.period), own)
+
     def _draw(self) -> None:
-        past, objective, changed = self._kept[self.objective.service], self.objective, self.changed
+        objective, changed = self.objective, self.changed
+        past = self._past_of(objective.service)
         moves = past.can_move(objective)
         choice = Choice(
             label=words.capital(objective.label),
@@ -270,8 +204,7 @@ class TuningView(Shown):
             self._stands_for(objective),
         )
         late = self._replay(past, changed, choice)
-        self.problem = None
-        self.status.value = status(_told(objective, choice, self.period, late))
+        self.say(_told(objective, choice, self.period, late))
 
     def _stands_for(self, objective: Objective) -> str:
         """Return what the changed document takes the place of."""
@@ -351,11 +284,4 @@ def slo_tuning(
             or 0 means what the objective has.
     """
     view = TuningView(fleet, period, fleet.objectives_at(period), working_hours)
-    wanted = {name: value for name, value in choices.items() if value not in ("", None, 0)}
-    if service:
-        wanted = {"service": service, **wanted}
-    try:
-        view.choose(**wanted)
-    except ParameterError as error:
-        view.tell(str(error))
-    return view
+    return view.begin(service=service, **choices)

@@ -8,7 +8,7 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from fleetslo.errors import FleetsloError, OutputError
-from fleetslo.explore.panel import Shown, html
+from fleetslo.explore.panel import Panel, html
 from fleetslo.files import write_file
 from fleetslo.reliability.objectives import Objective
 
@@ -43,7 +43,7 @@ def save_document(path: Path, text: str, *, overwrite: bool = False) -> Path:
     return write_file(path, text)
 
 
-class DocumentPanel(Shown):
+class DocumentPanel(Panel):
     """A place for a document: its text, and what writes it to a file.
 
     Args:

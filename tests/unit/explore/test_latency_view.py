@@ -103,7 +103,7 @@ class TestChoosing:
     def test_services_long_gone_are_forgotten(
         self, fleet: Fleet, period: Period, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("fleetslo.explore.latency._REMEMBERED", 1)
+        monkeypatch.setattr("fleetslo.explore.view.REMEMBERED", 1)
         view = explore_latency(fleet, "checkout", period).choose(service="search")
         asked = len(fleet.asked)
         view.choose(service="checkout")
