@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.chromium"]
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 

@@ -23,7 +23,6 @@ EXPLORE = sorted((ROOT / "notebooks" / "explore").glob("*.ipynb"))
 LATENCY = ROOT / "notebooks" / "explore" / "explore_latency.ipynb"
 ERRORS = ROOT / "notebooks" / "explore" / "explore_errors.ipynb"
 TUNING = ROOT / "notebooks" / "explore" / "slo_tuning.ipynb"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 TOKEN = "a-token-for-tests"  # noqa: S105 -- of a server on loopback that lives for these tests
 WAIT_MS = 90_000
 QUIET = {
@@ -161,19 +160,6 @@ def until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> N
         except OSError:
             time.sleep(0.2)
     pytest.fail(f"JupyterLab does not answer:\n{log.read_text()}")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A running Chromium, or a skip with the reason why there is none."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("there is no chromium on the path")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
-"""A small site of demo pages, and Chromium to look at it with."""
+"""A small site of demo pages, and what opens them."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fleetslo.reports import index
 from fleetslo.reports.html import Context, render, render_failure, render_index, write_assets
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 SERVICES = 3_000
 
 
@@ -49,19 +47,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         render_index(shown, data="assets/index-1.js"), encoding="utf-8"
     )
     return folder
-
-
-@pytest.fixture(scope="module")  # its driver keeps an event loop running, which others must not see
-def chromium() -> Iterator[Any]:
-    """Return a running Chromium, or skip with the reason why there is none."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("there is no chromium on the path")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Visit:
