@@ -100,7 +100,12 @@ class Lab:
             if self.notebook.stat().st_mtime_ns != before:
                 break
             self.page.wait_for_timeout(100)
-        cells = json.loads(self.notebook.read_text(encoding="utf-8"))["cells"]
+        # JupyterLab writes in place: a reader that is too early meets a part of it.
+        text = ""
+        while not text.endswith("}\n") and not text.endswith("}"):
+            self.page.wait_for_timeout(100)
+            text = self.notebook.read_text(encoding="utf-8")
+        cells = json.loads(text)["cells"]
         ran = [cell for cell in cells if cell["cell_type"] == "code"]
         assert all(cell["execution_count"] for cell in ran), "a cell was not run"
         return [output for cell in ran for output in cell["outputs"]]
