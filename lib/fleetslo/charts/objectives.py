@@ -165,7 +165,7 @@ def _bad(judged: Mapping[str, Any]) -> str:
 
 def _reviewed(day: date | None, as_of: date) -> str:
     if day is None:
-        return "never"
+        return "not said"
     text = words.day(day, year=True)
     return f"{text}, over a year ago" if as_of - day > _STALE else text
 
@@ -177,8 +177,14 @@ def _title(rows: Sequence[Mapping[str, Any]]) -> str:
     if not measured:
         return "None of its objectives can be measured here"
     kept = [row for row in measured if row["verdict"] in ("met", "at_risk")]
-    counted = f"{len(kept)} of {words.plural(len(measured), 'objective')} met"
-    if risky := sum(row["verdict"] == "at_risk" for row in kept):
-        counted += f", {words.numeral(risky)} of them at risk"
+    unjudged = sum(row["verdict"] == "unjudged" for row in measured)
+    if unjudged == len(measured):
+        counted = f"None of {words.plural(unjudged, 'objective')} can be judged yet"
+    else:
+        counted = f"{len(kept)} of {words.plural(len(measured), 'objective')} met"
+        if risky := sum(row["verdict"] == "at_risk" for row in kept):
+            counted += f", {words.numeral(risky)} of them at risk"
+        if unjudged:
+            counted += f", {words.numeral(unjudged)} cannot be judged yet"
     foreign = len(rows) - len(measured)
     return counted + (f"; {words.numeral(foreign)} not measured here" if foreign else "")

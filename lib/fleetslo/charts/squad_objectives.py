@@ -166,6 +166,8 @@ def changed_table(
         key = (row["service"], row["objective"])
         old = earlier.get(key, {})
         known = old.get("verdict") not in (None, "unjudged") and row["verdict"] != "unjudged"
+        # What is left of a month on its third day and on its last says when, not how well.
+        comparable = known and not (row["is_running"] or old["is_running"])
         rows.append(
             {
                 "service": row["service"],
@@ -175,7 +177,7 @@ def changed_table(
                 "verdict": row["verdict"],
                 "left_before": old.get("budget_left") if known else None,
                 "budget_left": row["budget_left"],
-                "moved": row["budget_left"] - old["budget_left"] if known else None,
+                "moved": row["budget_left"] - old["budget_left"] if comparable else None,
                 "restated": _restated(told.get(key)),
             }
         )
@@ -195,7 +197,8 @@ def changed_table(
         rows=rows,
         made=Made(
             "the same objectives judged at the end of the period before; an objective that could "
-            "not be judged then has no number to compare",
+            "not be judged then has no number to compare, and one whose window still runs now or "
+            "still ran then is not held against itself",
             {"Objectives": len(rows), "Restated windows": len(restated)},
             ["slo/days"],
         ),
@@ -214,7 +217,8 @@ def _restated(row: Mapping[str, Any] | None) -> str | None:
 def _changed_title(rows: Sequence[Row]) -> str:
     compared = [row for row in rows if row["moved"] is not None]
     if not compared:
-        return "There is no earlier verdict to compare with"
+        kind = "window that has ended" if any(row["left_before"] for row in rows) else "verdict"
+        return f"There is no earlier {kind} to compare with"
     down = min(compared, key=lambda row: row["moved"])
     up = max(compared, key=lambda row: row["moved"])
     row = down if down["moved"] < 0 else up

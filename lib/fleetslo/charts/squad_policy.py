@@ -91,9 +91,9 @@ def policy_table(
 
 
 def review(reviewed: date | None, period: Period) -> str:
-    """Return when an objective was last reviewed, with a remark where that is long ago or never."""
+    """Return when an objective was last reviewed, with a remark where that is long ago."""
     if reviewed is None:
-        return "Never"
+        return "Not said"
     told = words.day(reviewed, year=reviewed.year != period.end.year)
     return f"{told}, long ago" if overdue(reviewed, period) else told
 
@@ -122,11 +122,11 @@ def _title(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _says(rows: Sequence[Mapping[str, Any]], unowned: int) -> str:
     late = [row for row in rows if row["review"].endswith("long ago")]
-    never = [row for row in rows if row["reviewed"] is None]
+    unsaid = [row for row in rows if row["reviewed"] is None]
     text = "What the error-budget policy asks for each objective, whose it is, when last reviewed."
     remarks = []
-    if never:
-        remarks.append(f"{words.numeral(len(never))} never reviewed")
+    if unsaid:
+        remarks.append(f"{words.numeral(len(unsaid))} without a date of review")
     if late:
         remarks.append(f"{words.numeral(len(late))} not for half a year")
     if unowned:

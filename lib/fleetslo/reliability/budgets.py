@@ -199,6 +199,15 @@ def verdict_of(
     return "met", reason
 
 
+def _nothing_counted(unit: Unit, coverage: float, coverage_minimum: float) -> str:
+    """Return why a window without a valid one cannot be judged: silence is no lack of traffic."""
+    if not coverage:
+        return "no telemetry"
+    if coverage < coverage_minimum:
+        return f"coverage is {_percent(coverage)}, under {_percent(coverage_minimum)}"
+    return "no slice has data" if unit == "slices" else f"no {unit}"
+
+
 def too_small(budget: Fraction, unit: Unit) -> str | None:
     """Return why a budget cannot be judged: it is less than one request. None where it can.
 
@@ -267,7 +276,7 @@ def judge(
     bad = valid_count - good_count
     bad_low = bad - uncertain_count
     verdict: VerdictName = "unjudged"
-    reason = "no slice has data" if unit == "slices" else f"no {unit}"
+    reason = _nothing_counted(unit, coverage, coverage_minimum)
     spent = spent_low = None
     if valid_count:
         spent, spent_low = bad / budget, bad_low / budget

@@ -152,7 +152,15 @@ def judged(
 
 
 def _judgement(one: Asked, counts: Sequence[Counted], rules: Rules) -> Judgement:
-    """Return the verdict on an objective; a window that is wholly excluded is judged as empty."""
+    """Return the verdict on an objective; of one that is wholly excluded so far it says so."""
+    found = _counted_judgement(one, counts, rules)
+    if any(part.minutes for part in one.parts):
+        return found
+    outage_s = found.outage_s if one.stretch.whole_minutes else 0.0
+    return replace(found, reason="every minute so far is excluded", outage_s=outage_s)
+
+
+def _counted_judgement(one: Asked, counts: Sequence[Counted], rules: Rules) -> Judgement:
     window = max(one.stretch.whole_minutes * _MINUTE, _MINUTE)
     if is_added(one.objective):
         return judge_added(one.objective, counts, window=window, rules=rules)

@@ -2,9 +2,10 @@
 
 Source: OpenSLO v1, ``budgetingMethod`` Timeslices and RatioTimeslices. What it leaves open: slices
 are cut from the start of the stretch; the last one may be cut short by its end; one that is not
-finished yet is left out; a slice without a valid request has no SLI, is left out and lowers the
-coverage, unless ``no_data`` says what it counts as, from the first data of the stretch on; one that
-is wholly excluded is no slice at all.
+finished yet is left out; a slice without a valid request has no SLI and is left out, unless
+``no_data`` says what it counts as, from the first data of the stretch on; it lowers the coverage
+by the minutes that nothing reported, and not by a quiet hour; one that is wholly excluded is no
+slice at all.
 """
 
 import math
@@ -106,7 +107,8 @@ def judged_slices(
 
     Columns: ``service, objective, slice``; ``valid`` (1 with data, else 0), ``good`` and
     ``uncertain`` (0 or 1 for Timeslices, shares for RatioTimeslices), ``covered_minutes`` that
-    count (0 in a slice without data; the least of the members'), and the counts of measured ones.
+    count (all of a slice that ``no_data`` speaks for; the least of the members'), and the counts of
+    measured ones.
     """
     composites = [one for one in objectives if one.members]
     parts = [part for one in composites for part in one.members]
@@ -166,7 +168,7 @@ def _measured_slices(
             .then(pl.min_horizontal("covered_minutes", "minutes"))
             .when(decreed)
             .then("minutes")
-            .otherwise(0),
+            .otherwise(pl.min_horizontal(pl.col("covered_minutes").fill_null(0), "minutes")),
             good_count=good,
             valid_count=valid,
             uncertain_count=maybe,

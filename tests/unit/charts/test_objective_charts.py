@@ -116,7 +116,29 @@ class TestObjectives:
         assert served["bad"] == f"400 of 1.00{THIN}M"
         assert served["reviewed"] == "14 Sep 2026"
         assert clicks["asks"] == "not measured here: its numbers come from Prometheus"
-        assert (clicks["sli"], clicks["reviewed"]) == (None, "never")
+        assert (clicks["sli"], clicks["reviewed"]) == (None, "not said")
+
+    @pytest.mark.parametrize(
+        ("served", "slices", "title"),
+        [
+            # 400 bad of a million at 99.9 % are 40 % of the budget; of nothing, nothing is known
+            ((999_600, 1_000_000), (0, 0), "1 of 2 objectives met, one cannot be judged yet"),
+            ((998_000, 1_000_000), (0, 0), "0 of 2 objectives met, one cannot be judged yet"),
+            ((0, 0), (0, 0), "None of 2 objectives can be judged yet"),
+        ],
+    )
+    def test_what_cannot_be_judged_is_not_called_missed(
+        self,
+        written: dict[str, Objective],
+        served: tuple[int, int],
+        slices: tuple[int, int],
+        title: str,
+    ) -> None:
+        judged = frame(
+            row("checkout-availability", *served), row("checkout-slices", *slices, unit="slices")
+        )
+        table = objectives.objective_table(written.values(), judged, date(2026, 11, 1))
+        assert table.title == f"{title}; one not measured here"
 
     def test_an_old_review_and_no_objective_are_told(self, written: dict[str, Objective]) -> None:
         one = [written["checkout-availability"]]

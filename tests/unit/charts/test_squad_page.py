@@ -269,6 +269,15 @@ class TestChanges:
         unknown = squad_objectives.changed_table(now, before.clear(), [], PERIOD)
         assert unknown.title == "There is no earlier verdict to compare with"
 
+    def test_a_month_s_third_day_is_not_held_against_its_last(self) -> None:
+        # 97 % left on the third day and 20 % on the last: the month went by, and nothing else.
+        before = judgements(judgement(999_970, 1_000_000, is_running=True))
+        now = judgements(judgement(999_200, 1_000_000, is_running=True))
+        table = squad_objectives.changed_table(now, before, [], PERIOD)
+        assert table.title == "There is no earlier window that has ended to compare with"
+        (row,) = table.rows  # type: ignore[misc]
+        assert (row["left_before"], row["budget_left"]) == (pytest.approx(0.97), pytest.approx(0.2))
+
 
 class TestObjectives:
     def rows(self, *rows: dict[str, Any], week: int = 0, **row: tuple[int, bool]) -> Any:
@@ -448,13 +457,13 @@ class TestPolicy:
             "Ada",
             "1 Sep",
         )
-        assert by_service["gateway"]["review"] == "Never"
-        assert "One never reviewed, one without a named owner." in table.says
+        assert by_service["gateway"]["review"] == "Not said"
+        assert "One without a date of review, one without a named owner." in table.says
 
     @pytest.mark.parametrize(
         ("reviewed", "told"),
         [
-            (None, "Never"),
+            (None, "Not said"),
             (date(2026, 5, 2), "2 May"),  # 183 days before 1 Nov
             (date(2026, 5, 1), "1 May, long ago"),
             (date(2025, 5, 1), "1 May 2025, long ago"),

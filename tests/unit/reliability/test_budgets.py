@@ -169,11 +169,19 @@ def test_the_share_of_at_risk_is_a_setting():
 
 
 def test_without_requests_nothing_is_judged():
-    found = judged(0, 0, coverage=0.0)
+    found = judged(0, 0, coverage=1.0)
     assert (found.verdict, found.reason) == ("unjudged", "no requests")
     assert found.sli is found.sli_low is found.sli_high is None
     assert found.budget_spent is found.budget_left is found.outage_left_s is None
     assert found.budget_count == 0
+
+
+def test_silence_is_not_called_a_lack_of_requests():
+    # Nothing reported: whether there were requests is not known.
+    assert judged(0, 0, coverage=0.0).reason == "no telemetry"
+    assert judged(0, 0, coverage=0.0, unit="slices", whole_count=9).reason == "no telemetry"
+    half = judged(0, 0, coverage=0.5)
+    assert (half.verdict, half.reason) == ("unjudged", "coverage is 50\u202f%, under 90\u202f%")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_an_alert_on_slices_still_needs_a_least_number_of_bad_requests() -> None
 
 def test_no_data_is_null_and_not_judged() -> None:
     row = row_of(objective(), counted(0, 0, coverage=0))
-    assert (row["verdict"], row["reason"]) == ("unjudged", "no requests")
+    assert (row["verdict"], row["reason"]) == ("unjudged", "no telemetry")
     assert (row["sli"], row["budget_left"], row["burn_1h"]) == (None, None, None)
     assert row["coverage"] == 0.0
 
@@ -145,3 +145,4 @@ def test_a_window_that_is_wholly_excluded_is_not_judged() -> None:
     frame = judged([of], {key: nothing}, {}, RULES, with_excluded={key: counted(0, 6)})
     row = frame.row(0, named=True)
     assert (row["verdict"], row["sli"], row["bad_with_excluded"]) == ("unjudged", None, 6)
+    assert (row["reason"], row["outage_s"]) == ("every minute so far is excluded", 0)

@@ -62,13 +62,14 @@ def test_uncertain_requests_leave_a_slice_open_only_where_they_decide() -> None:
     assert numbers(count(frame, one, stretch(15))) == (1, 3, 1)
 
 
-def test_a_slice_without_data_is_left_out_and_lowers_coverage() -> None:
+def test_a_slice_without_data_is_left_out_and_lowers_coverage_where_nothing_reported() -> None:
     one = sliced()
     # The first slice is good; the second reported no traffic; the third reported nothing.
     frame = minutes([*((m, 10, 10) for m in range(5)), *((m, 0, 0) for m in range(5, 10))], one)
     found = count(frame, one, stretch(15))
     assert numbers(found) == (1, 1, 0)
-    assert found.coverage == pytest.approx(5 / 15)
+    # A covered minute without requests is no traffic, not missing data.
+    assert found.coverage == pytest.approx(10 / 15)
     assert found.whole == 3  # the budget is of all slices
 
 
