@@ -115,6 +115,30 @@ def test_the_settings_of_the_readme_are_settings(
         assert load_settings({}, {}).settings.warehouse == "bigquery://my-project/reliability"
 
 
+def test_the_documents_of_the_readme_are_sound(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = fences("yaml")
+    assert len(blocks) == 2
+    for i, (_, block) in enumerate(blocks):
+        (tmp_path / f"{i}.yaml").write_text(block)
+    assert cli.run(["objectives", "check", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "1 objective, all valid (documents: 1 Exclusion, 1 SLO)" in told
+
+
+def test_every_annotation_that_the_readme_names_is_read() -> None:
+    from fleetslo.reliability.openslo import annotations
+
+    named = set(re.findall(r"`(fleetslo/[a-z-]+)`", TEXTS["README.md"]))
+    known = {
+        value
+        for value in vars(annotations).values()
+        if isinstance(value, str) and value.startswith("fleetslo/")
+    }
+    assert named == known
+
+
 @pytest.fixture
 def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files that the README loads, small."""
@@ -170,7 +194,7 @@ def test_the_commands_of_the_readme_work_one_after_the_other(
             continue
         words = [
             "shop"
-            if word.startswith("checkout,")
+            if word == "checkout" or word.startswith("checkout,")
             else word.replace("service=checkout", "service=shop")
             for word in words
         ]
