@@ -19,7 +19,7 @@ def alert_table(found: Detection | None, judgement: Mapping[str, Any]) -> Table:
     """Return the alerts that an objective's policy gives over the period, the newest first.
 
     Args:
-        found: ``ServiceView.detection`` of the objective; None where it has no alerts of its own.
+        found: ``ServiceView.detection`` of the objective; None where nothing can be replayed.
         judgement: its row of ``Fleet.judgements``.
     """
     alerts = found.alerts.sort("fired_at", descending=True).to_dicts() if found else []
@@ -29,7 +29,7 @@ def alert_table(found: Detection | None, judgement: Mapping[str, Any]) -> Table:
     if not judgement["objective"]:
         title = "No objective names this service, so nothing alerts"
     elif found is None:
-        title = f"{judgement['label']} is made of others, which have alerts of their own"
+        title = f"{judgement['label']} is made of others, so its alerts are not replayed"
     elif not rows:
         title = "No alert would have fired"
     else:
@@ -57,7 +57,9 @@ def alert_table(found: Detection | None, judgement: Mapping[str, Any]) -> Table:
             {"Alerts": len(rows), "Pages": len(pages), "Pages outside incidents": needless},
             ["slo/minutes", "oncall/incidents"],
         ),
-        empty="No condition of its policy was met in this period.",
+        empty="What fires now is told with the verdict."
+        if found is None and judgement["objective"]
+        else "No condition of its policy was met in this period.",
         most=8,
     )
 
@@ -80,7 +82,7 @@ def detection_table(found: Detection | None, judgement: Mapping[str, Any]) -> Ta
     """Return how soon the first page of a policy would have come in each incident.
 
     Args:
-        found: ``ServiceView.detection`` of the objective; None where it has no alerts of its own.
+        found: ``ServiceView.detection`` of the objective; None where nothing can be replayed.
         judgement: its row of ``Fleet.judgements``.
     """
     incidents = found.incidents.sort("started_at", descending=True).to_dicts() if found else []

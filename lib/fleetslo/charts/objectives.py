@@ -54,6 +54,12 @@ def _formula(row: Mapping[str, Any]) -> str:
         "SLI = good slices ÷ slices with data",
         "RatioTimeslices": "SLI = the mean of the SLIs of the time slices that have data",
     }
+    if row["unit"] == "burn" and (row["method"] != "Occurrences" or row["sli"] is not None):
+        return (
+            "SLI = 1 − the sum over the members of weight × (1 − its SLI), for a weighted mean ÷ "
+            "the sum of the weights; spent = each member's bad part of its whole window, weighted "
+            "likewise, ÷ (1 − target); 1 is all of it"
+        )
     if row["unit"] == "burn":
         return (
             "spent = the sum over the members of weight × what each spent of its own budget; "
@@ -157,8 +163,8 @@ def _row(objective: Objective, judged: Mapping[str, Any], as_of: date) -> dict[s
 
 
 def _bad(judged: Mapping[str, Any]) -> str:
-    if not judged or judged["valid_count"] is None:
-        return words.NOTHING
+    if not judged or judged["valid_count"] is None or judged["unit"] == "burn":
+        return words.NOTHING  # shares of a budget are no count: they stand under budget left
     unit = "" if judged["unit"] != "slices" else " slices"
     return f"{words.count(judged['bad_count'])} of {words.count(judged['valid_count'])}{unit}"
 

@@ -49,16 +49,21 @@ def exclusion_table(
                 **row,
                 "page": f"page:service_slo/{row['service']}",
                 "excluded_s": row["excluded_minutes"] * 60,
+                # Shares of a budget are no count.
+                "bad": None if row["unit"] == "burn" else row["bad_count"],
+                "bad_with": None if row["unit"] == "burn" else row["bad_with_excluded"],
                 "why": "; ".join(f"{one.label}: {one.reason}" for one in applied),
             }
         )
     return Table(
         title=_exclusion_title(rows),
-        says="Minutes that leave both counts, and the SLI with and without them.",
+        says="Minutes that leave both counts, and what was bad and the SLI with and without them.",
         columns=[
             Col("service", "Service", "link", page="page"),
             Col("label", "Objective"),
             Col("excluded_s", "Excluded", "number", format="duration"),
+            Col("bad", "Bad", "number", priority=2),
+            Col("bad_with", "Bad with them", "number", priority=2),
             Col("sli", "SLI", "percent", against="target", priority=2),
             Col("sli_with_excluded", "SLI with them", "percent", against="target", priority=2),
             Col("why", "Why", priority=3),

@@ -161,7 +161,9 @@ class TestObjectives:
         slices = objectives.made_of(row("a", 9, 10, unit="slices", method="Timeslices"))
         assert "good slices ÷ slices with data" in slices.formula
         burn = objectives.made_of(row("a", 9, 10, unit="burn"))
-        assert burn.formula.startswith("spent = the sum over the members of weight")
+        assert burn.formula.startswith("SLI = 1 − the sum over the members of weight")
+        added = objectives.made_of({**row("a", 9, 10, unit="burn"), "sli": None})
+        assert added.formula.startswith("spent = the sum over the members of weight")
 
 
 def hours(bad: list[float]) -> pl.DataFrame:
@@ -250,7 +252,9 @@ class TestAlerts:
 
     def test_a_composite_and_no_objective_have_none(self) -> None:
         composite = alerting.alert_table(None, row("a", 9, 10, label="Listening"))
-        assert composite.title == "Listening is made of others, which have alerts of their own"
+        assert composite.title == "Listening is made of others, so its alerts are not replayed"
+        # Whether any was met is not known here.
+        assert composite.empty == "What fires now is told with the verdict."
         assert alerting.detection_table(None, row("a", 9, 10)).rows == []
         nothing = alerting.alert_table(None, dict(NO_OBJECTIVE))
         assert nothing.title == "No objective names this service, so nothing alerts"

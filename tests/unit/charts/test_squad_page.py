@@ -487,7 +487,9 @@ class TestExclusions:
         )
 
     def test_both_numbers_and_the_reason(self) -> None:
-        table = self.table({**MET, "excluded_minutes": 120, "sli_with_excluded": 0.9991})
+        told = {"excluded_minutes": 120, "sli_with_excluded": 0.9991, "bad_with_excluded": 900.0}
+        table = self.table({**MET, **told})
+        assert (table.rows[0]["bad"], table.rows[0]["bad_with"]) == (MET["bad_count"], 900)
         assert table.rows[0]["why"] == "Patching: agreed with support"
         assert table.title == f"2{THIN}h of checkout's availability window are not counted"
 

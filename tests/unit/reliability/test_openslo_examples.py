@@ -94,6 +94,13 @@ def test_op_beside_a_ratio_metric_is_refused(tmp_path):
     assert "op is 'gt'; it belongs to a thresholdMetric, not to a ratioMetric" in message
 
 
+def test_a_time_window_is_needed(tmp_path):
+    # The README calls timeWindow optional in one line and asks for exactly one item in the next;
+    # the SDK does without. Without a window there is no budget, so that we ask for one.
+    message = refusal(tmp_path, changed({"spec.timeWindow": GONE}, WEB))
+    assert "spec.timeWindow is missing; it is required" in message
+
+
 def test_the_example_of_occurrences(tmp_path):
     # examples/budgeting-method/occurences-slo.yaml. Its "spec:" holds nothing but a comment, which
     # the SDK refuses (a map of at least one); the field is there, so we read it.
