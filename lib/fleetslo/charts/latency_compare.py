@@ -46,9 +46,7 @@ def quantile_curves(
     Raises:
         NoData: one of the two has no request with a duration.
     """
-    sides = [
-        Distribution(frame, label) for frame, label in zip((before, after), labels, strict=True)
-    ]
+    sides = distributions(before, after, labels)
     fig = theme.figure(
         *(
             side.curve(colour, line_width)
@@ -69,7 +67,7 @@ def quantile_curves(
     )
     drawn = np.concatenate([trace.y for trace in fig.data])
     duration_axis(fig, float(drawn.min()) / 1100, float(drawn.max()) / 900)
-    shared = [q for q in SHIFT_QUANTILES if q <= min(side.last for side in sides)]
+    shared = shared_quantiles(sides)
     numbers = pl.DataFrame(
         {
             "quantile": [name(q) for q in shared],
@@ -155,6 +153,24 @@ class Distribution:
         )
 
 
+def distributions(
+    before: pl.DataFrame, after: pl.DataFrame, labels: tuple[str, str]
+) -> list[Distribution]:
+    """Return the durations of both sides.
+
+    Raises:
+        NoData: one of the two has no request with a duration.
+    """
+    return [
+        Distribution(frame, label) for frame, label in zip((before, after), labels, strict=True)
+    ]
+
+
+def shared_quantiles(sides: Sequence[Distribution]) -> list[float]:
+    """Return the quantiles that both sides have enough requests for."""
+    return [q for q in SHIFT_QUANTILES if q <= min(side.last for side in sides)]
+
+
 def sides_columns(labels: tuple[str, str]) -> list[Col]:
     """Return the columns of a table of quantiles, before and after."""
     return [
@@ -171,10 +187,10 @@ def made(sides: Sequence[Distribution], formula: str) -> Made:
     return Made(formula=formula, counts=counts, queries=[QUERY])
 
 
-def _moved(row: dict[str, float], verbs: tuple[str, str] = ("rose", "fell")) -> str:
+def _moved(row: dict[str, float]) -> str:
     low, high = words.latency(row["before_s"]), words.latency(row["after_s"])
     pair = words.bounds(low, high).replace(" – ", " to ")
-    return f"{row['quantile']} {verbs[row['ratio'] < 1]} from {pair}"
+    return f"{row['quantile']} {'fell' if row['ratio'] < 1 else 'rose'} from {pair}"
 
 
 def _curves_finding(numbers: pl.DataFrame) -> str:

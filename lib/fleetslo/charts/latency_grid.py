@@ -3,7 +3,6 @@
 Only the arithmetic of the heat map and of the quantile lines; nothing is drawn here.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +19,7 @@ MOST_BINS = 170  # one per hour for a week, one per four hours for 28 days
 MERGED_BUCKETS = (2, 3, 4, 6, 8)  # 9 %, 14 %, 19 %, 30 %, 41 % wide rows
 MOST_CELLS = 7_000  # with five to eight bytes each, a figure stays under 80 KB
 SHORTEST_BUCKET = -266  # 10 µs: durations of 0 must not stretch a logarithmic axis
+_QUANTILES = (0.5, 0.95, 0.99)  # the lines over the heat map
 HIDDEN_SHARE = 2e-4  # of all requests, per side: a stray row must not stretch the axis
 
 
@@ -103,16 +103,16 @@ def binned(hours: pl.DataFrame, period: Period, step: timedelta | None = None) -
     return Binned(period, step, histogram, counts)
 
 
-def levels(data: Binned, quantiles: Sequence[float] = (0.5, 0.95, 0.99)) -> pl.DataFrame:
+def levels(data: Binned) -> pl.DataFrame:
     """Return one row per bin of the period, in order, whether it holds data or not.
 
     Columns: ``bin, request_count, error_count`` (null without telemetry), ``duration_count``
-    (requests with a duration) and a ``p50_s``-like column per quantile (null for none).
+    (requests with a duration) and ``p50_s, p95_s, p99_s`` (null for none).
     """
     every = pl.DataFrame({"bin": data.starts}, schema={"bin": pl.Datetime("us", "UTC")})
     return (
         every.join(data.counts, on="bin", how="left")
-        .join(latency.quantile_frame(data.histogram, ["bin"], quantiles), on="bin", how="left")
+        .join(latency.quantile_frame(data.histogram, ["bin"], _QUANTILES), on="bin", how="left")
         .with_columns(pl.col("duration_count").fill_null(0))
         .sort("bin")
     )

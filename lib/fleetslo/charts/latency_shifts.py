@@ -11,10 +11,10 @@ from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col
 from fleetslo.charts.latency import FORMULA
 from fleetslo.charts.latency_compare import (
-    SHIFT_QUANTILES,
-    Distribution,
+    distributions,
     made,
     name,
+    shared_quantiles,
     sides_columns,
 )
 from fleetslo.reliability import intervals
@@ -50,10 +50,8 @@ def quantile_shifts(
     Raises:
         NoData: one of the two has no request with a duration.
     """
-    sides = [
-        Distribution(frame, label) for frame, label in zip((before, after), labels, strict=True)
-    ]
-    shared = [q for q in SHIFT_QUANTILES if q <= min(side.last for side in sides)] or [0.5]
+    sides = distributions(before, after, labels)
+    shared = shared_quantiles(sides) or [0.5]
     block = _block(before, after)
     shifts = intervals.quantile_shifts(
         before, after, shared, block=block, resamples=resamples, seed=seed

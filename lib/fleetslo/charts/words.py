@@ -10,14 +10,11 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 NOTHING = "–"
 THIN = "\u202f"
 MINUS = "\u2212"
-
-VerdictKey = Literal["met", "at_risk", "missed", "unjudged"]
-"""What a verdict may be; see SLO.md."""
 
 
 class Mark(NamedTuple):
@@ -146,16 +143,6 @@ def target(ratio: float) -> str:
     """Return a target exactly as it was written: 0.999 is "99.9 %", 0.9995 "99.95 %"."""
     text = format((Decimal(repr(ratio)) * 100).normalize(), "f")
     return text + THIN + "%"
-
-
-def points(difference: float | None) -> str:
-    """Return the difference of two ratios in percentage points, signed: "+1.7 points"."""
-    if _missing(difference):
-        return NOTHING
-    assert difference is not None  # noqa: S101 -- narrows the type
-    value = difference * 100
-    text = _fixed(value, min(_digits(value, 2), _MOST_DIGITS) if abs(value) < 10 else 0)
-    return f"{'+' if value > 0 else ''}{text} points"
 
 
 def count(value: float | None) -> str:

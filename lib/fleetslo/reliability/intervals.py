@@ -200,19 +200,3 @@ def quantile_shifts(
             low, high = _bounds(drawn[1][some] / drawn[0][some], confidence)
         shifts.append(QuantileShift(q, first, second, ratio, low, high))
     return tuple(shifts)
-
-
-def quantile_shift(
-    before: pl.DataFrame,
-    after: pl.DataFrame,
-    q: float,
-    *,
-    block: Block = "hour",
-    resamples: int = 500,
-    seed: int = 1,
-    confidence: float = 0.95,
-) -> QuantileShift:
-    """Return how far one quantile moved; see ``quantile_shifts``."""
-    return quantile_shifts(
-        before, after, [q], block=block, resamples=resamples, seed=seed, confidence=confidence
-    )[0]

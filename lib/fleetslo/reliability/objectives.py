@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fleetslo.errors import ObjectiveError
-from fleetslo.reliability.buckets import nearest_bounds
 from fleetslo.reliability.openslo.alerting import check_alert_annotations
 from fleetslo.reliability.openslo.annotations import FOR, SINCE, since_of
-from fleetslo.reliability.openslo.conditions import Condition, parse_condition
 from fleetslo.reliability.openslo.documents import Document, files_of, read_documents
 from fleetslo.reliability.openslo.indicators import Named
 from fleetslo.reliability.openslo.reading import read_slo
@@ -26,13 +24,10 @@ from fleetslo.reliability.openslo.selectors import Selector
 from fleetslo.reliability.slo import EACH, Objective
 
 __all__ = [
-    "Condition",
     "Contents",
     "Objective",
     "Selector",
     "in_force",
-    "nearest_bounds",
-    "parse_condition",
     "read_contents",
     "read_objectives",
     "remarks",

@@ -152,7 +152,6 @@ class Support:
         window_count: how many could be judged; everything else is None where none could.
         worst, typical, best: SLI of the worst, the median and the best window, every uncertain
             request counted as bad.
-        worst_high: SLI of the worst window with every uncertain request counted as good.
         always_met: the tightest target of the ladder that every window met for certain.
         ever_missed: the loosest target of the ladder that some window missed for certain.
     """
@@ -161,7 +160,6 @@ class Support:
     worst: float | None = None
     typical: float | None = None
     best: float | None = None
-    worst_high: float | None = None
     always_met: float | None = None
     ever_missed: float | None = None
 
@@ -176,7 +174,7 @@ def supported(windows: pl.DataFrame, targets: Sequence[float] = LADDER) -> Suppo
     judged = windows.filter("is_judged")
     if judged.is_empty():
         return Support(0)
-    low, high = judged["sli_low"].to_list(), judged["sli_high"].to_list()
+    low = judged["sli_low"].to_list()
     tried = met_by_target(judged, targets)
     always = tried.filter(pl.col("met_count") == pl.col("window_count"))["target"].to_list()
     missed = tried.filter(pl.col("missed_count") > 0)["target"].to_list()
@@ -185,7 +183,6 @@ def supported(windows: pl.DataFrame, targets: Sequence[float] = LADDER) -> Suppo
         min(low),
         median(low),
         max(low),
-        min(high),
         max(always, default=None),
         min(missed, default=None),
     )

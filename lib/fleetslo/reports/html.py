@@ -16,9 +16,9 @@ from nbconvert.exporters import TemplateExporter
 from fleetslo.charts import cells, markup
 from fleetslo.charts.markup import Links, no_links
 from fleetslo.reports import index, outputs, shared
-from fleetslo.reports.shared import Assets, write_assets
+from fleetslo.reports.shared import write_assets
 
-__all__ = ["Assets", "Context", "render", "render_failure", "render_index", "write_assets"]
+__all__ = ["Context", "render", "render_failure", "render_index", "write_assets"]
 
 
 @dataclass(frozen=True)

@@ -155,12 +155,6 @@ def test_numbers_have_a_true_minus_and_no_minus_zero():
     assert words.number(0.012345) == "0.0123"
 
 
-def test_points_are_signed():
-    assert words.points(0.017) == "+1.7 points"
-    assert words.points(-0.0000123) == "−0.0012 points"
-    assert words.points(None) == "–"
-
-
 def test_prose():
     assert words.numeral(2) == "two"
     assert words.numeral(12) == "12"

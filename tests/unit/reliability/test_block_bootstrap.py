@@ -13,12 +13,16 @@ from fleetslo.reliability.intervals import (
     Interval,
     QuantileShift,
     block_bootstrap,
-    quantile_shift,
     quantile_shifts,
 )
 from fleetslo.reliability.latency import HISTOGRAM, LOWEST, buckets_of, quantile
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+def quantile_shift(before: pl.DataFrame, after: pl.DataFrame, q: float, **options) -> QuantileShift:
+    """Return how far one quantile moved."""
+    return quantile_shifts(before, after, [q], **options)[0]
 
 
 def hours(histograms: list[dict[int, int]], step_hours: int = 1) -> pl.DataFrame:

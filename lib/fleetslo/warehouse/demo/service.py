@@ -98,7 +98,6 @@ class ServiceMaker:
         self.tallies = Tallies(service.name, measures, newest | self.keep)
         self.edges = self.tallies.edges(self.character.model)
         self.hours_from = LENGTH - size.hours * DAY
-        self.days_from = LENGTH - size.days * DAY
 
     def make(self) -> Telemetry:
         """Return everything the service sent."""
