@@ -14,6 +14,7 @@ from fleetslo.reliability.explaining.parts import NO_UPSTREAM, SLOW
 
 _MOST_VALUES = 3
 _STANDS_OUT = 0.2  # a value is named when its share of what was bad is so much over its fair one
+_ALONE = 0.8  # one hour that had so much of its hour of the week is a day's trouble, no habit
 _BUSY = 0.1  # an hour of the week that has a tenth of all bad requests is named
 _NO_FINDING = (NO_UPSTREAM, SLOW)  # true, and nothing that a title need say
 _WORDS = {"upstream": "dependency"}
@@ -131,13 +132,18 @@ def _stands_out(
 def by_hour_of_week(
     frame: pl.DataFrame,
     judgement: Mapping[str, Any],
+    hours: pl.DataFrame,
     *,
     width: Literal["full", "half"] = "full",
 ) -> Chart:
     """Return what was bad in each hour of the week (UTC), as a heat map of days and hours.
 
-    ``frame`` is ``ServiceView.broken_down`` by "hour of the week"; an hour that never reported is
-    left blank.
+    Args:
+        frame: ``ServiceView.broken_down`` by "hour of the week"; an hour that never reported is
+            left blank.
+        judgement: the objective's row of ``Fleet.judgements``.
+        hours: ``ServiceView.spent_by_hour``, which tells one bad hour from a bad hour every week.
+        width: of the chart.
     """
     counts = np.full((7, 24), np.nan)
     valid = np.full((7, 24), np.nan)
@@ -161,7 +167,7 @@ def by_hour_of_week(
     fig.update_xaxes(type="category", nticks=9)
     fig.update_layout(hovermode="closest")
     return Chart(
-        title=_hour_title(frame, judgement),
+        title=_hour_title(frame, judgement, hours),
         says=f"{judgement['label']}: bad requests by hour of the week, in UTC; they add up to all.",
         figure=fig,
         numbers=frame.select("value", "bad_count", "valid_count", "share", "spent").rename(
@@ -176,7 +182,7 @@ def by_hour_of_week(
     )
 
 
-def _hour_title(frame: pl.DataFrame, judgement: Mapping[str, Any]) -> str:
+def _hour_title(frame: pl.DataFrame, judgement: Mapping[str, Any], hours: pl.DataFrame) -> str:
     if not judgement["objective"]:
         return "No objective names this service, so no hour of the week stands out"
     if frame.is_empty():
@@ -184,6 +190,16 @@ def _hour_title(frame: pl.DataFrame, judgement: Mapping[str, Any]) -> str:
     if not frame["bad_count"].sum():
         return "Nothing was bad at any hour of the week"
     worst = frame.sort("bad_count", descending=True, maintain_order=True).row(0, named=True)
-    if worst["share"] >= _BUSY:
-        return f"{worst['value']} UTC had {words.share(worst['share'])} of what was bad"
-    return "No hour of the week stands out"
+    if worst["share"] < _BUSY:
+        return "No hour of the week stands out"
+    share = words.share(worst["share"])
+    day, hour = _DAYS.index(worst["value"][:3]) + 1, int(worst["value"][4:6])
+    alike = hours.filter(
+        pl.col("bad_count") > 0,
+        pl.col("hour").dt.weekday() == day,
+        pl.col("hour").dt.hour() == hour,
+    ).sort("bad_count", descending=True)
+    if alike.height and alike["bad_count"][0] >= _ALONE * alike["bad_count"].sum():
+        when = words.moment(alike["hour"][0])
+        return f"One hour from {when} had {share} of what was bad, not the same hour every week"
+    return f"{worst['value']} UTC had {share} of what was bad"

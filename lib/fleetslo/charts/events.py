@@ -159,7 +159,7 @@ def incident_table(
             Col("severity", "Severity", "badge", priority=2),
             Col("started_at", "Started (UTC)", "time", priority=2),
             Col("lasted_s", "Lasted", "number", format="duration"),
-            *([Col("spent", "Of the budget", "percent", format="share")] if taken else []),
+            *([Col("spent", "Of the budget, about", "percent", format="share")] if taken else []),
             *([Col("paged", "Paged after", align="right", priority=2)] if found else []),
             Col("reason", "Cause", priority=3),
         ],
@@ -167,7 +167,7 @@ def incident_table(
         made=Made(
             "lasted = resolved − started"
             + (
-                "; of the budget: bad while it lasted, beyond the usual, ÷ the budget"
+                "; of the budget: bad between its recorded times, beyond the usual, ÷ the budget; the service's page follows the harm itself"
                 if taken
                 else ""
             )

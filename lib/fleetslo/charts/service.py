@@ -213,7 +213,7 @@ def _latency_tile(latency: Mapping[str, Any]) -> Tile:
 def _budget_tile(row: Mapping[str, Any]) -> Tile:
     label = f"{row['label']} budget left"
     if row["budget_left"] is None:
-        return Tile(label, "–", "no requests, so no budget")
+        return Tile(label, "–", f"{row['reason']}, so no budget", made=objectives.made_of(row))
     outage = words.duration(row["outage_s"])
     left = words.duration(row["outage_left_s"])
     made = objectives.made_of(row)
@@ -247,7 +247,7 @@ def _burning(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return the burn of the last hour, and what it means."""
     burn, left = row["burn_1h"], row["budget_left"]
     if burn is None:
-        return "–", "no requests in the last hour"
+        return "–", "nothing was counted in the last hour"
     if row["alerts"]:
         return words.burn(burn), f"alerts firing: {row['alerts']}"
     if left is not None and left <= 0:

@@ -1,7 +1,8 @@
 """The volume of a window that still runs: what came so far, and what is expected of the rest.
 
 The rest is expected to be like the same hours (UTC) of the last four weeks, their mean; a week
-that is not covered is left out. With no such week, what came so far is scaled by time. SLO.md.
+that is not covered is left out, and one with minutes missing is scaled to all of its own. With no
+such week, what came so far is scaled by time. SLO.md.
 """
 
 from collections.abc import Sequence
@@ -52,9 +53,11 @@ def expected_rest(
 
     def mean(halves: list[tuple[Period, tuple[int, int]]]) -> Fraction | None:
         seen = [
-            valid for tile, (valid, minutes) in halves if minutes >= coverage_minimum * tile.minutes
+            Fraction(valid * tile.minutes, minutes)
+            for tile, (valid, minutes) in halves
+            if minutes and minutes >= coverage_minimum * tile.minutes
         ]
-        return Fraction(sum(seen), len(seen)) if seen else None
+        return sum(seen, Fraction(0)) / len(seen) if seen else None
 
     first, second = (mean(tiles[::2]), mean(tiles[1::2])) if part else (Fraction(0), mean(tiles))
     if first is None or (weeks and second is None):

@@ -2,10 +2,10 @@
 
 Source: OpenSLO v1, ``budgetingMethod`` Timeslices and RatioTimeslices. What it leaves open: slices
 are cut from the start of the stretch; the last one may be cut short by its end; one that is not
-finished yet is left out; a slice without a valid request has no SLI and is left out, unless
-``no_data`` says what it counts as, from the first data of the stretch on; it lowers the coverage
-by the minutes that nothing reported, and not by a quiet hour; one that is wholly excluded is no
-slice at all.
+finished yet is left out; a slice without a valid request has no SLI and is left out; it lowers the
+coverage by the minutes that nothing reported, and not by a quiet hour; what a wholly silent one
+counts as, ``no_data`` may say, from the first data of the stretch on; one that is wholly excluded
+is no slice at all.
 """
 
 import math
@@ -153,7 +153,9 @@ def _measured_slices(
 
     low = pl.when("is_ratio").then(good / valid).otherwise(reaches(good))
     high = pl.when("is_ratio").then((good + maybe) / valid).otherwise(reaches(good + maybe))
-    empty = pl.when(pl.col("slice") >= pl.col("known_from")).then("empty")
+    # What reported that nobody asked has data: there was no traffic.
+    silent = pl.col("covered_minutes").fill_null(0) == 0
+    empty = pl.when((pl.col("slice") >= pl.col("known_from")) & silent).then("empty")
     decreed = empty.is_not_null()
     return (
         wanted.join(grid, how="cross")

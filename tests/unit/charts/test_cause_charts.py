@@ -1,6 +1,6 @@
 """What spent a budget, as a chart and as tables that say the same."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -20,6 +20,16 @@ JUDGEMENT = {
     "budget_spent": 1.0, "budget_count": 1000.0, "valid_count": 1_000_000, "unit": "requests",
 }  # fmt: skip
 INCIDENTS = pl.DataFrame({"incident_id": ["INC-7", "INC-8"], "severity": ["sev1", None]})
+
+
+SUNDAY = datetime(2026, 10, 18, 23, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def spent_at(*bad: tuple[datetime, float]) -> pl.DataFrame:
+    """Hours and what was bad in them."""
+    types = {"hour": pl.Datetime("us", "UTC"), "bad_count": pl.Float64}
+    return pl.DataFrame(list(bad), schema=types, orient="row")
 
 
 def explanation(
@@ -224,12 +234,22 @@ def test_a_source_that_does_not_say_where_has_words_for_it() -> None:
 
 def test_the_week_is_drawn_with_gaps_where_nothing_reported() -> None:
     hours = values(("Mon 09:00", 30, 100), ("Sun 23:00", 70, 100))
-    found = by_hour_of_week(hours, JUDGEMENT)
+    # Two Sundays: 40 of the 70 are 57 %.
+    found = by_hour_of_week(hours, JUDGEMENT, spent_at((SUNDAY, 40), (SUNDAY + 7 * DAY, 30)))
     assert found.title.replace(words.THIN, " ") == "Sun 23:00 UTC had 70 % of what was bad"
     z: Any = found.figure.data[0].z
     assert (z[0][9], z[6][23]) == (30, 70)
     assert pl.Series(z[1]).is_nan().all()
     assert found.numbers["bad_count"].sum() == 100
+
+
+def test_one_bad_hour_is_not_called_a_habit() -> None:
+    hours = values(("Mon 09:00", 30, 100), ("Sun 23:00", 70, 100))
+    # 60 of the 70 were bad on one Sunday: 86 %.
+    found = by_hour_of_week(hours, JUDGEMENT, spent_at((SUNDAY, 10), (SUNDAY + 7 * DAY, 60)))
+    assert found.title.replace(words.THIN, " ") == (
+        "One hour from 25 Oct 23:00 had 70 % of what was bad, not the same hour every week"
+    )
 
 
 @pytest.mark.parametrize(
@@ -244,4 +264,4 @@ def test_the_week_is_drawn_with_gaps_where_nothing_reported() -> None:
     ],
 )
 def test_the_week_says_so_when_no_hour_stands_out(hours: pl.DataFrame, title: str) -> None:
-    assert by_hour_of_week(hours, JUDGEMENT).title == title
+    assert by_hour_of_week(hours, JUDGEMENT, spent_at()).title == title

@@ -199,7 +199,7 @@ class TestTiles:
     @pytest.mark.parametrize(
         ("other", "says"),
         [
-            ({"burn_1h": None}, "no requests in the last hour"),
+            ({"burn_1h": None}, "nothing was counted in the last hour"),
             ({"burn_1h": 20.0, "alerts": "page 1 h"}, "alerts firing: page 1 h"),
             ({"burn_1h": 0.0}, "nothing bad"),
             ({"burn_1h": 0.5}, "beyond the window"),

@@ -87,6 +87,16 @@ def test_a_slice_without_data_counts_as_its_objective_says(says: str, good: int)
     assert count(frame.clear(), one, stretch(15)).coverage == 0.0
 
 
+@pytest.mark.parametrize("says", ["good", "bad"])
+def test_a_quiet_slice_that_reported_is_not_a_silent_one(says: str) -> None:
+    one = sliced(no_data=says)
+    quiet = minutes([(m, 10, 10) for m in range(5)] + [(m, 0, 0) for m in range(5, 10)], one)
+    # Slices of 5 minutes: good; reported and not asked; silent.
+    found = count(quiet, one, stretch(15))
+    assert numbers(found) == (2 if says == "good" else 1, 2, 0)
+    assert found.coverage == 1.0
+
+
 def test_a_slice_that_is_not_finished_is_none() -> None:
     one = sliced()
     frame = minutes([(m, 0, 10) for m in range(9)], one)

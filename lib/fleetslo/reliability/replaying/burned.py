@@ -112,8 +112,9 @@ class Slices:
             falls_short = compared("gt", bad, valid, allowed).astype(np.int64)
         if self.objective.no_data is None:
             return falls_short, has_data.astype(np.int64)
-        falls_short[~has_data] = int(self.objective.no_data == "bad")
-        return falls_short, np.ones(len(valid), np.int64)
+        silent = self.minutes.covered_over(length) == 0
+        falls_short[silent] = int(self.objective.no_data == "bad")
+        return falls_short, (has_data | silent).astype(np.int64)
 
     def over(self, length: int) -> "tuple[Numbers, Numbers]":
         """Return, for the end of every minute, (bad, valid) of the slices in ``length`` minutes."""
