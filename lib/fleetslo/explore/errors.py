@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fleetslo.charts import words
-from fleetslo.charts.error_tables import groups_table, news_table
-from fleetslo.charts.errors import errors_over_time
-from fleetslo.charts.latency_compare import mark_sides
+from fleetslo.charts.errors.over_time import errors_over_time
+from fleetslo.charts.errors.tables import groups_table, news_table
+from fleetslo.charts.latency.compare import mark_sides
 from fleetslo.errors import NoData
 from fleetslo.explore.comparison import Comparison, reach, rollouts, with_earlier
 from fleetslo.explore.error_controls import ErrorControls

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 import polars as pl
 
-from fleetslo.charts.latency import heat_map
-from fleetslo.charts.latency_compare import mark_sides, quantile_curves
-from fleetslo.charts.latency_moves import moves
-from fleetslo.charts.latency_shifts import quantile_shifts
+from fleetslo.charts.latency.compare import mark_sides, quantile_curves
+from fleetslo.charts.latency.moves import moves
+from fleetslo.charts.latency.over_time import heat_map
+from fleetslo.charts.latency.shifts import quantile_shifts
 from fleetslo.errors import NoData
 from fleetslo.explore.comparison import Selection, reach, rollouts
 from fleetslo.explore.controls import Controls

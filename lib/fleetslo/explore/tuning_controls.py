@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from fleetslo.charts import words
-from fleetslo.charts.tuning_alerts import POLICIES
+from fleetslo.charts.tuning.alerts import POLICIES
 from fleetslo.errors import ParameterError
 from fleetslo.explore.choices import MARGIN, Choices, dropdown
 from fleetslo.reliability.objectives import Objective

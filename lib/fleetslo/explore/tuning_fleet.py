@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fleetslo.charts.blocks import Table
-from fleetslo.charts.tuning_fits import fit_table
+from fleetslo.charts.tuning.fits import fit_table
 from fleetslo.errors import ParameterError, nearest
 from fleetslo.explore.tuning_history import ServicePast, fits, reach_back, tunable
 from fleetslo.periods import Period

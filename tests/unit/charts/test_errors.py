@@ -9,9 +9,9 @@ from tests.error_frames import HOUR, START, errors, requests, stretch
 
 from fleetslo.charts import theme
 from fleetslo.charts.blocks import Chart, Table
-from fleetslo.charts.error_stack import MOST_APART
-from fleetslo.charts.error_tables import groups_table, news_table
-from fleetslo.charts.errors import OTHERS, called, errors_over_time
+from fleetslo.charts.errors.over_time import OTHERS, called, errors_over_time
+from fleetslo.charts.errors.stack import MOST_APART
+from fleetslo.charts.errors.tables import groups_table, news_table
 from fleetslo.explore.error_findings import groups, news
 from fleetslo.periods import Period
 from fleetslo.reliability.failing.clumping import Stretch

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from tests.latency_frames import HOURS_SCHEMA, START, hours
 
-from fleetslo.charts.latency import heat_map, quantiles_over_time
-from fleetslo.charts.latency_grid import bin_width, binned, grid, levels
+from fleetslo.charts.latency.grid import bin_width, binned, grid, levels
+from fleetslo.charts.latency.over_time import heat_map, quantiles_over_time
 from fleetslo.errors import NoData
 from fleetslo.periods import Period
 from fleetslo.reliability import latency

@@ -8,10 +8,10 @@ import pytest
 from tests.latency_frames import START, hours
 
 from fleetslo.charts import palette
-from fleetslo.charts.latency import heat_map
-from fleetslo.charts.latency_compare import mark_sides, name, quantile_curves, rarity
-from fleetslo.charts.latency_moves import moves
-from fleetslo.charts.latency_shifts import quantile_shifts
+from fleetslo.charts.latency.compare import mark_sides, name, quantile_curves, rarity
+from fleetslo.charts.latency.moves import moves
+from fleetslo.charts.latency.over_time import heat_map
+from fleetslo.charts.latency.shifts import quantile_shifts
 from fleetslo.errors import NoData
 from fleetslo.periods import Period
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from tests.latency_frames import START, hours
 
-from fleetslo.charts.latency_findings import events, latency_finding
-from fleetslo.charts.latency_grid import binned, levels
+from fleetslo.charts.latency.findings import events, latency_finding
+from fleetslo.charts.latency.grid import binned, levels
 from fleetslo.periods import Period
 
 HOUR = timedelta(hours=1)

@@ -7,14 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from fleetslo.charts import (
-    squad,
-    squad_exclusions,
-    squad_impact,
-    squad_objectives,
-    squad_policy,
-    squad_spending,
-)
+from fleetslo.charts.squad import exclusions, impact, objectives, page, policy, spending
 from fleetslo.periods import Period
 from fleetslo.reliability.budgets import judge
 from fleetslo.reliability.combined import contributions
@@ -131,7 +124,7 @@ RISKY = judgement(999_100, 1_000_000, "gateway")
 
 def sentence(*rows: dict[str, Any], by: pl.DataFrame | None = None) -> str:
     spent = causes() if by is None else by
-    return squad.head(SERVICES, judgements(*rows), PERIOD, END, taken(), spent).sentence
+    return page.head(SERVICES, judgements(*rows), PERIOD, END, taken(), spent).sentence
 
 
 class TestHead:
@@ -176,7 +169,7 @@ class TestHead:
         assert "has no objective for any of its two services" in sentence()
 
     def test_what_the_page_carries_for_the_index_and_the_ledger(self) -> None:
-        head = squad.head(
+        head = page.head(
             SERVICES, judgements(MISSED, RISKY), PERIOD, END,
             taken(("checkout", "availability", 1_000_000, 1_580)), causes(),
         )  # fmt: skip
@@ -197,7 +190,7 @@ class TestTiles:
             (row["service"], row["objective"]): policy_state(row["budget_left"], row["verdict"])
             for row in rows.iter_rows(named=True)
         }
-        found = squad.tiles(
+        found = page.tiles(
             rows, other.get("taken", taken()), other.get("week", taken()),
             other.get("policies", policies), other.get("postmortems", {}), INCIDENTS,
         )  # fmt: skip
@@ -229,7 +222,7 @@ class TestTiles:
 class TestChanges:
     def test_verdicts_that_moved_are_named_worst_first(self) -> None:
         before = judgements(MET, judgement(999_900, 1_000_000, "gateway"))
-        line = squad.changes(judgements(MISSED, RISKY), before, PERIOD, []).sentence
+        line = page.changes(judgements(MISSED, RISKY), before, PERIOD, []).sentence
         assert line == (
             "**Since the period before (6 Sep – 4 Oct 2026):** `checkout` availability went from "
             "met to **missed** and `gateway` availability went from met to **at risk**."
@@ -237,9 +230,9 @@ class TestChanges:
 
     def test_no_change_and_nothing_to_compare_with(self) -> None:
         same = judgements(MET)
-        assert "every verdict is the same" in squad.changes(same, same, PERIOD, []).sentence
+        assert "every verdict is the same" in page.changes(same, same, PERIOD, []).sentence
         dark = judgements(judgement(1, 1, coverage=0.3))
-        line = squad.changes(same, dark, PERIOD, []).sentence
+        line = page.changes(same, dark, PERIOD, []).sentence
         assert f"there is no verdict of it to compare with: coverage is 30{THIN}%" in line
 
     def test_a_restatement_says_both_numbers_and_why(self) -> None:
@@ -249,31 +242,31 @@ class TestChanges:
             "why": "late data",
         }  # fmt: skip
         same = judgements(MET)
-        line = squad.changes(same, same, PERIOD, [restated] * 3).sentence
+        line = page.changes(same, same, PERIOD, [restated] * 3).sentence
         assert (
             f"**Restated:** `checkout` availability of 4 Oct – 1 Nov 2026: published 99.910{THIN}%, "
             f"now 99.900{THIN}%: late data; "
         ) in line
         assert line.endswith("; and 1 more.")
-        table = squad_objectives.changed_table(same, same, [restated], PERIOD)
+        table = objectives.changed_table(same, same, [restated], PERIOD)
         assert table.rows[0]["restated"].startswith(f"99.910{THIN}% → 99.900{THIN}%: late data")
 
     def test_the_greatest_move_is_the_finding(self) -> None:
         before = judgements(judgement(999_500, 1_000_000), judgement(999_200, 1_000_000, "gateway"))
         now = judgements(MISSED, RISKY)
         # checkout from 50 % left to -58 %, gateway from 20 % to 10 %
-        table = squad_objectives.changed_table(now, before, [], PERIOD)
+        table = objectives.changed_table(now, before, [], PERIOD)
         assert table.title == (
             f"checkout availability fell most: budget left went from 50{THIN}% to −58{THIN}%"
         )
-        unknown = squad_objectives.changed_table(now, before.clear(), [], PERIOD)
+        unknown = objectives.changed_table(now, before.clear(), [], PERIOD)
         assert unknown.title == "There is no earlier verdict to compare with"
 
     def test_a_month_s_third_day_is_not_held_against_its_last(self) -> None:
         # 97 % left on the third day and 20 % on the last: the month went by, and nothing else.
         before = judgements(judgement(999_970, 1_000_000, is_running=True))
         now = judgements(judgement(999_200, 1_000_000, is_running=True))
-        table = squad_objectives.changed_table(now, before, [], PERIOD)
+        table = objectives.changed_table(now, before, [], PERIOD)
         assert table.title == "There is no earlier window that has ended to compare with"
         (row,) = table.rows  # type: ignore[misc]
         assert (row["left_before"], row["budget_left"]) == (pytest.approx(0.97), pytest.approx(0.2))
@@ -290,7 +283,7 @@ class TestObjectives:
         )
         in_a_row = {(name, f"{name}-availability"): value for name, value in row.items()}
         last = Period(END - timedelta(days=7), END)
-        return squad_objectives.objective_rows(judgements(*rows), counts, in_a_row, last)
+        return objectives.objective_rows(judgements(*rows), counts, in_a_row, last)
 
     def test_what_went_in_a_week_is_a_share_of_the_windows_budget(self) -> None:
         (row,) = self.rows(MET, week=250)
@@ -308,7 +301,7 @@ class TestObjectives:
     def test_a_row_of_misses_is_the_finding_and_says_where_nothing_is_known(self) -> None:
         rows = self.rows(MISSED, checkout=(3, True))
         assert rows[0]["row_says"] == "3 or more"
-        table = squad_objectives.objective_table(rows, {})
+        table = objectives.objective_table(rows, {})
         assert table.title == "checkout overspent its availability budget 3 periods in a row"
         assert self.rows(MISSED, checkout=(3, False))[0]["row_says"] == "3"
         assert self.rows(MET)[0]["row_says"] is None
@@ -323,17 +316,17 @@ class TestObjectives:
         ],
     )
     def test_the_title_is_what_was_found(self, rows: Any, title: str) -> None:
-        assert squad_objectives.objective_table(self.rows(*rows), {}).title == title
+        assert objectives.objective_table(self.rows(*rows), {}).title == title
 
     def test_what_cannot_be_measured_is_named_with_the_reason(self) -> None:
         foreign = objective(name="checkout-saturation", unmeasured="its source is prometheus")
-        table = squad_objectives.objective_table(self.rows(MET), {KEY: foreign})
+        table = objectives.objective_table(self.rows(MET), {KEY: foreign})
         assert "Not measured here: `checkout-saturation` (its source is prometheus)." in table.says
 
 
 class TestImpact:
     def test_a_service_that_hurts_more_than_its_traffic_is_the_finding(self) -> None:
-        chart = squad_impact.errors(
+        chart = impact.errors(
             taken(("big", "availability", 9_000, 3), ("small", "availability", 1_000, 12))
         )
         assert chart.title == f"small caused 80{THIN}% of the errors with 10{THIN}% of the requests"
@@ -345,24 +338,24 @@ class TestImpact:
 
     def test_fall_backs(self) -> None:
         alike = taken(("a", "latency", 500, 5), ("b", "latency", 500, 4))
-        assert squad_impact.slowness(alike).title.endswith("about its part of the requests")
-        alone = squad_impact.errors(taken(("a", "availability", 1_000, 1)))
+        assert impact.slowness(alike).title.endswith("about its part of the requests")
+        alone = impact.errors(taken(("a", "availability", 1_000, 1)))
         assert alone.title == f"a is alone: 0.10{THIN}% of its requests failed"
-        assert squad_impact.errors(taken(("a", "availability", 9, 0))).title == "No request failed"
-        nothing = squad_impact.errors(taken(), ["indexer"])
+        assert impact.errors(taken(("a", "availability", 9, 0))).title == "No request failed"
+        nothing = impact.errors(taken(), ["indexer"])
         assert nothing.title == "No objective counts failed requests"
-        named = squad_impact.errors(taken(("a", "availability", 9, 1)), ["indexer"])
+        named = impact.errors(taken(("a", "availability", 9, 1)), ["indexer"])
         assert "Not weighed, as no objective counts requests: indexer." in named.says
 
     def test_a_large_squad_is_drawn_with_the_rest_as_one(self) -> None:
         many = taken(*[(f"s{i:02}", "availability", 100, 30 - i) for i in range(12)])
-        chart = squad_impact.errors(many)
+        chart = impact.errors(many)
         assert list(chart.figure.data[0].y)[-1] == "3 others"
         assert sum(chart.figure.data[1].x) == pytest.approx(1)
         assert chart.numbers.height == 12
 
     def test_every_service_has_its_part_of_the_traffic(self) -> None:
-        table = squad_impact.traffic_table(SERVICES, taken(("checkout", "availability", 900, 9)))
+        table = impact.traffic_table(SERVICES, taken(("checkout", "availability", 900, 9)))
         assert [row["traffic"] for row in table.rows] == [0.9, 0.1]
         assert [row["errors"] for row in table.rows] == [0.01, None]
         assert table.title == f"checkout has 90{THIN}% of the squad's traffic"
@@ -389,7 +382,7 @@ def days(*rows: tuple[str, int, float | None]) -> pl.DataFrame:
 
 class TestSpending:
     def chart(self, found: pl.DataFrame, *rows: dict[str, Any]) -> Any:
-        return squad_spending.spent_by_day(found, judgements(*rows), PERIOD, DEPLOYMENTS, INCIDENTS)
+        return spending.spent_by_day(found, judgements(*rows), PERIOD, DEPLOYMENTS, INCIDENTS)
 
     def test_a_day_that_took_much_is_the_finding(self) -> None:
         chart = self.chart(days(("checkout", 11, 0.58), ("checkout", 12, None)), MISSED)
@@ -412,12 +405,12 @@ class TestSpending:
             ("incident", "INC-7", "Errors <b>", 580),
             ("unattributed", "unattributed", "", 0),
         )
-        table = squad_spending.top_causes(found)
+        table = spending.top_causes(found)
         assert table.title == (f"Incident INC-7 spent 58{THIN}% of checkout's availability budget")
         assert [row["what"] for row in table.rows] == ["usual background", "INC-7: Errors <b>"]
-        usual = squad_spending.top_causes(found.filter(pl.col("kind") == "background"))
+        usual = spending.top_causes(found.filter(pl.col("kind") == "background"))
         assert usual.title.startswith("No single cause stands out")
-        assert squad_spending.top_causes(causes()).title == "Nothing was spent"
+        assert spending.top_causes(causes()).title == "Nothing was spent"
 
 
 class TestPolicy:
@@ -426,7 +419,7 @@ class TestPolicy:
             (row["service"], row["objective"]): policy_state(row["budget_left"], row["verdict"])
             for row in rows
         }
-        return squad_policy.policy_table(
+        return policy.policy_table(
             judgements(*rows), policies, other.get("postmortems", {}),
             other.get("objectives", {}), PERIOD,
         )  # fmt: skip
@@ -470,7 +463,7 @@ class TestPolicy:
         ],
     )
     def test_half_a_year_without_a_review_is_told(self, reviewed: date | None, told: str) -> None:
-        assert squad_policy.review(reviewed, PERIOD) == told
+        assert policy.review(reviewed, PERIOD) == told
 
 
 class TestExclusions:
@@ -482,7 +475,7 @@ class TestExclusions:
     )  # fmt: skip
 
     def table(self, *rows: dict[str, Any]) -> Any:
-        return squad_exclusions.exclusion_table(
+        return exclusions.exclusion_table(
             [self.PATCHING], judgements(*rows), {KEY: objective()}, SERVICES
         )
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
-from fleetslo.charts.errors import QUERIES, called
+from fleetslo.charts.errors.over_time import QUERIES, called
 
 CHANGES = {"new": "New", "rose": "Rose", "fell": "Fell", "unclear": "Unclear"}
 COUNTS_AS = {

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from fleetslo.charts.latency_grid import bin_width
+from fleetslo.charts.latency.grid import bin_width
 from fleetslo.periods import Period
 from fleetslo.reliability.failing.clumping import Stretch
 

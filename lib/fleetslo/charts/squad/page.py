@@ -10,7 +10,7 @@ from fleetslo.charts import events, words
 from fleetslo.charts.blocks import Changes, Made, Tile, Tiles, Verdict
 from fleetslo.charts.changes import moves, restatement
 from fleetslo.charts.objectives import ordered
-from fleetslo.charts.squad_policy import STATES, hardest
+from fleetslo.charts.squad.policy import STATES, hardest
 from fleetslo.periods import Period
 from fleetslo.reliability.combined import Combined, combine
 from fleetslo.reliability.judging import RANK, worst

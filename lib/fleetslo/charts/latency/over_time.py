@@ -9,8 +9,8 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Made
-from fleetslo.charts.latency_findings import latency_finding
-from fleetslo.charts.latency_grid import MOST_BINS, Binned, Grid, bin_width, binned, grid, levels
+from fleetslo.charts.latency.findings import latency_finding
+from fleetslo.charts.latency.grid import MOST_BINS, Binned, Grid, bin_width, binned, grid, levels
 from fleetslo.errors import NoData
 from fleetslo.periods import Period
 from fleetslo.reliability.latency import quantile_frame

@@ -7,8 +7,8 @@ import polars as pl
 
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
-from fleetslo.charts.latency import FORMULA, QUERY
-from fleetslo.charts.latency_compare import LEAST_BEYOND, SAME
+from fleetslo.charts.latency.compare import LEAST_BEYOND, SAME
+from fleetslo.charts.latency.over_time import FORMULA, QUERY
 from fleetslo.reliability import latency
 
 Dimension = Literal["endpoint", "region", "version"]

@@ -11,7 +11,7 @@ import polars as pl
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made, Table
 from fleetslo.charts.objectives import ordered
-from fleetslo.charts.squad import spoken
+from fleetslo.charts.squad.page import spoken
 from fleetslo.charts.timeline import plotly_text
 from fleetslo.periods import Period
 

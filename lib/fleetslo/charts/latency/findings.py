@@ -57,7 +57,7 @@ def latency_finding(levels: pl.DataFrame, step: timedelta) -> str:
     """Return the sentence that a chart of latency over time may have as its title.
 
     Args:
-        levels: one row per time bin, in order, as ``latency_grid.levels`` returns them: ``bin``,
+        levels: one row per time bin, in order, as ``grid.levels`` returns them: ``bin``,
             ``duration_count`` and ``p50_s, p95_s, p99_s`` (null for none).
         step: the width of a bin.
     """

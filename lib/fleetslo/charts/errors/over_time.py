@@ -9,7 +9,7 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made
-from fleetslo.charts.error_stack import Stacked, stacked
+from fleetslo.charts.errors.stack import Stacked, stacked
 from fleetslo.periods import Period
 from fleetslo.reliability.failing.bursts import burst
 from fleetslo.reliability.failing.clumping import Stretch

@@ -9,14 +9,14 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col
-from fleetslo.charts.latency import FORMULA
-from fleetslo.charts.latency_compare import (
+from fleetslo.charts.latency.compare import (
     distributions,
     made,
     name,
     shared_quantiles,
     sides_columns,
 )
+from fleetslo.charts.latency.over_time import FORMULA
 from fleetslo.reliability import intervals
 
 _INTERVAL = (

@@ -10,7 +10,7 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made
-from fleetslo.charts.latency import FORMULA, QUERY, duration_axis
+from fleetslo.charts.latency.over_time import FORMULA, QUERY, duration_axis
 from fleetslo.errors import NoData
 from fleetslo.periods import Period
 from fleetslo.reliability import latency
