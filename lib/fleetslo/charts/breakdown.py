@@ -199,7 +199,8 @@ def _hour_title(frame: pl.DataFrame, judgement: Mapping[str, Any], hours: pl.Dat
         pl.col("hour").dt.weekday() == day,
         pl.col("hour").dt.hour() == hour,
     ).sort("bad_count", descending=True)
-    if alike.height and alike["bad_count"][0] >= _ALONE * alike["bad_count"].sum():
+    bad = alike["bad_count"].to_list()
+    if bad and bad[0] >= _ALONE * sum(bad):
         when = words.moment(alike["hour"][0])
         return f"One hour from {when} had {share} of what was bad, not the same hour every week"
     return f"{worst['value']} UTC had {share} of what was bad"

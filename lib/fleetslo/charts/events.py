@@ -92,6 +92,10 @@ def deployment_table(deployments: pl.DataFrame, incidents: pl.DataFrame) -> Tabl
     )
 
 
+_COST = (
+    "; of the budget: bad between its recorded times, beyond the usual, ÷ the budget; the service's "
+    "own page follows the harm itself"
+)
 _OUTCOMES = {
     "succeeded": "Succeeded",
     "failed": "Failed",
@@ -166,11 +170,7 @@ def incident_table(
         rows=rows,
         made=Made(
             "lasted = resolved − started"
-            + (
-                "; of the budget: bad between its recorded times, beyond the usual, ÷ the budget; the service's page follows the harm itself"
-                if taken
-                else ""
-            )
+            + (_COST if taken else "")
             + ("; paged after = the objective's first page − started" if found else ""),
             {"Incidents": len(rows)},
             ["oncall/incidents", *(["slo/stretches"] if taken else [])],
