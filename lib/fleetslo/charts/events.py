@@ -93,8 +93,8 @@ def deployment_table(deployments: pl.DataFrame, incidents: pl.DataFrame) -> Tabl
 
 
 _COST = (
-    "; of the budget: bad between its recorded times, beyond the usual, ÷ the budget; the service's "
-    "own page follows the harm itself"
+    "; of the budget: bad between its recorded times, beyond the usual, ÷ the budget; the "
+    "service's own page follows the harm itself"
 )
 _OUTCOMES = {
     "succeeded": "Succeeded",
