@@ -126,7 +126,7 @@ def objective_table(
             Col("verdict", "Verdict", "verdict"),
             Col("asks", "Asks for", priority=2),
             Col("window", "Window", priority=3),
-            Col("sli", "SLI", "percent", against="target"),
+            Col("sli", "SLI", "percent", against="target", priority=2),
             Col("bad", "Bad", priority=3),
             Col("budget_left", "Budget left", "bar", verdict="verdict"),
             Col("reviewed", "Reviewed", priority=3),

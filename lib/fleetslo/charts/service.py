@@ -173,7 +173,7 @@ def tiles(judgements: Judgements, latency: Mapping[str, Any]) -> Tiles:
 
 def _sli_tile(row: Mapping[str, Any], latency: Mapping[str, Any]) -> Tile:
     target = words.target(row["target"])
-    if row["kind"] == "latency":
+    if row["kind"] == "latency" and row["unit"] != "slices":
         label = f"{row['label']}, {target} within {words.latency(row['within_s'])}"
     else:
         label = f"{row['label']}, target {target}"

@@ -211,6 +211,12 @@ class TestTiles:
         tiles = service.tiles(judgements(judgement(999_600, 1_000_000, **other)), {}).tiles
         assert says in tiles[-1].detail
 
+    def test_slices_are_not_called_requests_within_a_threshold(self) -> None:
+        one = judgement(8031, 8064, target=0.99, kind="latency", within_s=0.3, unit="slices")
+        tile = service.tiles(judgements(one | {"label": "Usable minutes"}), {}).tiles[0]
+        assert tile.label == "Usable minutes, target 99\u202f%"
+        assert tile.detail == "33 bad of 8,064 slices"
+
     def test_no_traffic_shows_a_dash(self) -> None:
         tiles = service.tiles(judgements(judgement(0, 0)), {}).tiles
         assert tiles[0].value == "–"
