@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fleetslo.facts import Facts
 from fleetslo.periods import Period
 from fleetslo.reliability.exclusions import excluded, without
 from fleetslo.reliability.explaining import breakdown, causes
@@ -20,7 +21,7 @@ _CAUSES = ("kind", "cause", "title")
 _VALUES = ("value",)
 
 
-class Explaining:
+class Explaining(Facts):
     """What spent the budgets of one service over one window; each part is fetched once.
 
     Minutes are those of the objectives. What failed, where and through whom is read by the hour,
@@ -31,14 +32,8 @@ class Explaining:
     """
 
     def __init__(self, fleet: "Fleet", about: Mapping[str, Any], period: Period) -> None:
-        self.fleet = fleet
+        super().__init__(fleet, period, [about["service"]])
         self.about = about
-        self.period = period
-
-    def _query(self, name: str, services: Sequence[str] = ()) -> pl.DataFrame:
-        return self.fleet.query(
-            name, period=self.period, services=list(services) or [self.about["service"]]
-        )
 
     @cached_property
     def minutes(self) -> pl.DataFrame:
@@ -61,23 +56,13 @@ class Explaining:
         return self._query("calls/hours")
 
     @cached_property
-    def incidents(self) -> pl.DataFrame:
-        """The service's incidents."""
-        return self._query("oncall/incidents")
-
-    @cached_property
-    def deployments(self) -> pl.DataFrame:
-        """The service's deployments."""
-        return self._query("delivery/deployments")
-
-    @cached_property
     def dependencies(self) -> pl.DataFrame:
         """Incidents of the services that it calls, as far as calls or errors name them."""
         named = {*self.calls["upstream"], *self.errors["upstream"].drop_nulls()}
         named -= {self.about["service"]}
         if not named:
             return self.incidents.clear()
-        return self._query("oncall/incidents", sorted(named))
+        return self.fleet.query("oncall/incidents", period=self.period, services=sorted(named))
 
     def by_cause(self, objective: Objective, spent: float | None) -> pl.DataFrame:
         """Return ``causes.explain`` of an objective, or of a composite's members together."""

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from fleetslo.charts.fleet import every_service
+from fleetslo.facts import Facts
 from fleetslo.periods import Period
 from fleetslo.published import read_published_numbers
 from fleetslo.reliability.explaining.costs import SCHEMA as COSTS
@@ -14,24 +15,14 @@ from fleetslo.reliability.explaining.costs import incident_costs, stretches_of, 
 from fleetslo.reliability.history import as_defined
 from fleetslo.reliability.restatements import restatements
 
-if TYPE_CHECKING:
-    from fleetslo.fleet import Fleet
 
-
-class Overview:
+class Overview(Facts):
     """The fleet's data over a period; each part is fetched when it is first used.
 
     Attributes:
         fleet: where it comes from.
         period: the period asked for.
     """
-
-    def __init__(self, fleet: "Fleet", period: Period) -> None:
-        self.fleet = fleet
-        self.period = period
-
-    def _query(self, name: str) -> pl.DataFrame:
-        return self.fleet.query(name, period=self.period)
 
     @cached_property
     def services(self) -> pl.DataFrame:
@@ -71,16 +62,6 @@ class Overview:
         return self._query("latency/services")
 
     @cached_property
-    def deployments(self) -> pl.DataFrame:
-        """Deployments of the period, one row per region."""
-        return self._query("delivery/deployments")
-
-    @cached_property
-    def incidents(self) -> pl.DataFrame:
-        """Incidents that overlap the period."""
-        return self._query("oncall/incidents")
-
-    @cached_property
     def incident_costs(self) -> pl.DataFrame:
         """What each incident spent of its service's tightest budget; see ``costs.incident_costs``.
 
@@ -104,11 +85,6 @@ class Overview:
             for one in self.fleet.objectives_at(self.period)
         }
         return incident_costs(stretches, counts, tightest, definitions)
-
-    @cached_property
-    def freshness(self) -> pl.DataFrame:
-        """How far each table reaches."""
-        return self._query("fleet/freshness")
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:

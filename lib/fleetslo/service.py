@@ -10,6 +10,7 @@ import polars as pl
 from fleetslo.charts.objectives import ordered
 from fleetslo.charts.service import NO_OBJECTIVE
 from fleetslo.explaining import Explaining
+from fleetslo.facts import Facts
 from fleetslo.periods import Period
 from fleetslo.published import read_published_numbers
 from fleetslo.reliability.exclusions import excluded, without
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
 
 
-class ServiceView:
+class ServiceView(Facts):
     """One service's data over a period; each part is fetched when it is first used.
 
     Attributes:
@@ -37,15 +38,11 @@ class ServiceView:
     """
 
     def __init__(self, fleet: "Fleet", period: Period, about: dict[str, Any]) -> None:
-        self.fleet = fleet
-        self.period = period
+        super().__init__(fleet, period, [about["service"]])
         self.about = about
         self.name: str = about["service"]
         self._windows: dict[Period, Explaining] = {}
         self._explained: dict[str, pl.DataFrame] = {}
-
-    def _query(self, name: str, period: Period | None = None) -> pl.DataFrame:
-        return self.fleet.query(name, period=period or self.period, services=[self.name])
 
     @cached_property
     def judgements(self) -> pl.DataFrame:
@@ -244,21 +241,6 @@ class ServiceView:
     def errors(self) -> pl.DataFrame:
         """Errors by kind, endpoint, upstream and hour."""
         return self._query("errors/hours")
-
-    @cached_property
-    def deployments(self) -> pl.DataFrame:
-        """Deployments that started in the period or reach into it, one row per region."""
-        return self._query("delivery/deployments")
-
-    @cached_property
-    def incidents(self) -> pl.DataFrame:
-        """Incidents that overlap the period."""
-        return self._query("oncall/incidents")
-
-    @cached_property
-    def freshness(self) -> pl.DataFrame:
-        """How far each table reaches for this service."""
-        return self._query("fleet/freshness")
 
     @cached_property
     def quantiles(self) -> dict[str, Any]:

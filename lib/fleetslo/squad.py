@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fleetslo.facts import Facts
 from fleetslo.periods import Period
 from fleetslo.published import read_published_numbers
 from fleetslo.reliability.combined import contributions, left_out
@@ -33,7 +34,7 @@ _NO_DAYS = {
 }  # fmt: skip
 
 
-class SquadView:
+class SquadView(Facts):
     """The data of one squad's services over a period; each part is fetched when it is first used.
 
     Attributes:
@@ -45,16 +46,11 @@ class SquadView:
     """
 
     def __init__(self, fleet: "Fleet", period: Period, name: str, services: pl.DataFrame) -> None:
-        self.fleet = fleet
-        self.period = period
+        super().__init__(fleet, period, services["service"].to_list())
         self.name = name
         self.services = services
         self.until = fleet.until(period)
         self.week = Period(self.until - WEEK, self.until)
-        self.names: list[str] = services["service"].to_list()
-
-    def _query(self, name: str) -> pl.DataFrame:
-        return self.fleet.query(name, period=self.period, services=self.names)
 
     @cached_property
     def views(self) -> dict[str, "ServiceView"]:
@@ -241,21 +237,6 @@ class SquadView:
         if end == self.period.previous().end:
             return self.previous_judgements
         return self.fleet.judgements(Period(end - self.period.length, end), self.names)
-
-    @cached_property
-    def incidents(self) -> pl.DataFrame:
-        """Incidents of its services that overlap the period."""
-        return self._query("oncall/incidents")
-
-    @cached_property
-    def deployments(self) -> pl.DataFrame:
-        """Deployments of its services, one row per region."""
-        return self._query("delivery/deployments")
-
-    @cached_property
-    def freshness(self) -> pl.DataFrame:
-        """How far each table reaches for its services."""
-        return self._query("fleet/freshness")
 
     @property
     def lab(self) -> str:

@@ -17,7 +17,7 @@ FLOORS = {
     "errors": 0, "settings": 0, "periods": 0, "resources": 0, "files": 0, "writing": 0,
     "reliability": 1, "warehouse": 1,
     "charts": 2,
-    "fleet": 3, "measuring": 3, "explaining": 3, "service": 3, "overview": 3, "explore": 3, "squad": 3,
+    "fleet": 3, "facts": 3, "measuring": 3, "explaining": 3, "service": 3, "overview": 3, "explore": 3, "squad": 3,
     "published": 3, "judgements": 3, "counting": 3,
     "reports": 4, "project": 4, "doctor": 4,
     "commands": 5, "cli": 5,
