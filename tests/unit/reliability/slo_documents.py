@@ -4,7 +4,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+
+from fleetslo.errors import ObjectiveError
+from fleetslo.reliability.objectives import Objective, read_objectives
 
 # SLO.md's own example.
 CHECKOUT: dict[str, Any] = yaml.safe_load("""
@@ -50,3 +54,16 @@ def written(folder: Path, *documents: Any, name: str = "slo.yaml") -> Path:
     path = folder / name
     path.write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
     return path
+
+
+def only(folder: Path, *documents: Any) -> Objective:
+    """Return the one objective of some documents."""
+    (objective,) = read_objectives(written(folder, *documents))
+    return objective
+
+
+def refusal(folder: Path, *documents: Any) -> str:
+    """Return why some documents are refused."""
+    with pytest.raises(ObjectiveError) as caught:
+        read_objectives(written(folder, *documents))
+    return str(caught.value)

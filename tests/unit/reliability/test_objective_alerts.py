@@ -4,11 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from slo_documents import CHECKOUT, changed, written
+from slo_documents import CHECKOUT, changed, only, refusal, written
 
-from fleetslo.errors import ObjectiveError
 from fleetslo.reliability.alerts import AlertWindow, alert_windows
-from fleetslo.reliability.objectives import Objective, read_objectives, remarks
+from fleetslo.reliability.objectives import read_objectives, remarks
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -48,17 +47,6 @@ def policy(cond: dict[str, Any], annotations: dict[str, str] | None = None, **sa
 def slo(*policies: dict[str, Any], **changes: Any) -> dict[str, Any]:
     said = {"spec.alertPolicies": [inline(one) for one in policies]}
     return changed({**said, "spec.timeWindow.0.duration": "30d", **changes})
-
-
-def only(tmp_path, *documents) -> Objective:
-    (objective,) = read_objectives(written(tmp_path, *documents))
-    return objective
-
-
-def refusal(tmp_path, *documents) -> str:
-    with pytest.raises(ObjectiveError) as caught:
-        read_objectives(written(tmp_path, *documents))
-    return str(caught.value)
 
 
 def test_a_document_without_alert_policies_has_the_workbook_s(tmp_path):

@@ -4,11 +4,9 @@ import datetime as dt
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from slo_documents import CHECKOUT, GONE, GOOD, RATIO, TOTAL, changed, written
+from slo_documents import CHECKOUT, GONE, GOOD, RATIO, TOTAL, changed, only, refusal, written
 
-from fleetslo.errors import ObjectiveError
 from fleetslo.reliability.objectives import (
-    Objective,
     Selector,
     in_force,
     read_objectives,
@@ -26,17 +24,6 @@ SPEC = "spec.indicator.spec"
 
 def ours(**spec: object) -> dict:
     return {"metricSource": {"type": "fleetslo", "spec": spec}}
-
-
-def only(tmp_path, *documents) -> Objective:
-    (objective,) = read_objectives(written(tmp_path, *documents))
-    return objective
-
-
-def refusal(tmp_path, *documents) -> str:
-    with pytest.raises(ObjectiveError) as caught:
-        read_objectives(written(tmp_path, *documents))
-    return str(caught.value)
 
 
 # Methods

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import yaml
-from slo_documents import GONE, changed, written
+from slo_documents import GONE, changed, only, refusal, written
 
 from fleetslo.errors import ObjectiveError
 from fleetslo.reliability.objectives import Objective, read_objectives, remarks
@@ -53,17 +53,6 @@ spec:
 """)
 ENTRY = "spec.objectives.0"
 RATIO = "spec.indicator.spec.ratioMetric"
-
-
-def only(tmp_path, *documents) -> Objective:
-    (objective,) = read_objectives(written(tmp_path, *documents))
-    return objective
-
-
-def refusal(tmp_path, *documents) -> str:
-    with pytest.raises(ObjectiveError) as caught:
-        read_objectives(written(tmp_path, *documents))
-    return str(caught.value)
 
 
 def read(tmp_path, text: str) -> list[Objective]:
