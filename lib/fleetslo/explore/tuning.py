@@ -7,8 +7,10 @@ import polars as pl
 
 from fleetslo.charts import alerting, words
 from fleetslo.charts.tuning.alerts import alert_timeline, policy_table
+from fleetslo.charts.tuning.choice import Choice, within
 from fleetslo.charts.tuning.fits import fit_table, incident_spending, unexplained_spending
-from fleetslo.charts.tuning.past import Choice, past_windows, target_table, threshold_map, within
+from fleetslo.charts.tuning.past import past_windows, target_table
+from fleetslo.charts.tuning.thresholds import threshold_map
 from fleetslo.errors import NoData
 from fleetslo.explore.panel import ChartPanel, Panel, TablePanel
 from fleetslo.explore.tuning_alerts import Tried, held_against_incidents, try_policies

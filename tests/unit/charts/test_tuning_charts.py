@@ -7,8 +7,10 @@ import polars as pl
 import pytest
 
 from fleetslo.charts.tuning.alerts import alert_timeline, policy_table
+from fleetslo.charts.tuning.choice import Choice
 from fleetslo.charts.tuning.fits import fit_table, incident_spending, unexplained_spending
-from fleetslo.charts.tuning.past import Choice, past_windows, target_table, threshold_map
+from fleetslo.charts.tuning.past import past_windows, target_table
+from fleetslo.charts.tuning.thresholds import threshold_map
 from fleetslo.charts.words import THIN
 from fleetslo.periods import Period
 from fleetslo.reliability.agreement import Agreement

@@ -8,7 +8,7 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made, Table
-from fleetslo.charts.tuning.past import Choice
+from fleetslo.charts.tuning.choice import Choice
 from fleetslo.periods import Period
 
 POLICIES = {"own": "Its own", "workbook": "Workbook", "proportional": "Proportional"}

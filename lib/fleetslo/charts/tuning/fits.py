@@ -6,7 +6,7 @@ import polars as pl
 
 from fleetslo.charts import words
 from fleetslo.charts.blocks import Col, Made, Table
-from fleetslo.charts.tuning.past import Choice, target_words
+from fleetslo.charts.tuning.choice import Choice, target_words
 from fleetslo.reliability.agreement import NOTHING_SPENT, Agreement
 from fleetslo.reliability.tuning import LOOSE_SPENT
 

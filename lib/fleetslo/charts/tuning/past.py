@@ -1,7 +1,6 @@
-"""What the past says of a target and a threshold: every window, every target, every threshold."""
+"""What the past says of a target: every window against it, and every target against the windows."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,46 +8,10 @@ import polars as pl
 
 from fleetslo.charts import theme, words
 from fleetslo.charts.blocks import Chart, Col, Made, Table
+from fleetslo.charts.tuning.choice import FORMULA, Choice, target_words, within
 from fleetslo.reliability.tuning import Support, met_by_target, supported
 
-_FORMULA = (
-    "SLI = good ÷ valid of each whole window that the data covers, one for every midnight (UTC) "
-    "on which it may end; a window meets a target when its good ÷ valid is at or above it, "
-    "compared as whole counts; it cannot be judged where uncertain requests decide, or where the "
-    "budget is less than one request"
-)
 _HEADROOM = 0.25  # of the range of SLIs, left free above and below the lines
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What is tried, in words that titles share.
-
-    Attributes:
-        label: of the objective: ``Latency of buying``.
-        unit: what is counted: ``requests``, ``events`` or ``slices``.
-        target: what is tried.
-        within_s: likewise, in seconds; None where the objective has no threshold.
-        present: the objective's own target.
-        query: where the counts come from.
-    """
-
-    label: str
-    unit: str
-    target: float
-    within_s: float | None
-    present: float
-    query: str
-
-    @property
-    def says(self) -> str:
-        """The choice as a clause: ``99.9 % within 300 ms``."""
-        return words.target(self.target) + within(self.within_s)
-
-
-def within(seconds: float | None) -> str:
-    """Return a threshold as the end of a clause, empty for none."""
-    return "" if seconds is None else f" within {words.latency(seconds)}"
 
 
 def past_windows(windows: pl.DataFrame, choice: Choice) -> Chart:
@@ -81,7 +44,7 @@ def past_windows(windows: pl.DataFrame, choice: Choice) -> Chart:
             "coverage",
         ),
         made=Made(
-            _FORMULA,
+            FORMULA,
             {
                 "Windows that can be judged": judged.height,
                 "Windows with too little coverage": windows.height - judged.height,
@@ -204,118 +167,12 @@ def target_table(windows: pl.DataFrame, choice: Choice, targets: Sequence[float]
             Col("says", "", priority=3),
         ],
         rows=rows,
-        made=Made(_FORMULA, {"Windows": judged.height}, [choice.query]),
+        made=Made(FORMULA, {"Windows": judged.height}, [choice.query]),
         empty="No window can be judged.",
     )
-
-
-def target_words(targets: Iterable[float]) -> dict[str, str]:
-    """Return what a table calls each target: exactly as it was written."""
-    return {str(one): words.target(one) for one in targets}
 
 
 def _mark(target: float, choice: Choice) -> str:
     said = ["tried"] if target == choice.target else []
     said += ["present"] if target == choice.present else []
     return ", ".join(said)
-
-
-def threshold_map(
-    met: pl.DataFrame, choice: Choice, present_s: float, targets: Sequence[float]
-) -> Chart:
-    """Return how often each target would have been met at each threshold.
-
-    Args:
-        met: ``within_s`` with the columns of ``tuning.met_by_target``, and ``worst`` (SLI of the
-            worst window), sorted.
-        choice: what is tried.
-        present_s: the objective's own threshold.
-        targets: those across the map.
-    """
-    thresholds = met["within_s"].unique().sort().to_list()
-    shape = (len(thresholds), len(targets))
-    total = int(met["window_count"].max() or 0)  # type: ignore[arg-type]
-    share = (met["met_count"] / pl.Series([max(total, 1)] * met.height)).to_numpy().reshape(shape)
-    sure = met["unsure_count"].to_numpy().reshape(shape)
-    names = [words.target(one) for one in targets]
-    rows = [words.latency(one) + (" (present)" if one == present_s else "") for one in thresholds]
-    fig = theme.figure(
-        go.Heatmap(
-            z=theme.floats(share),
-            x=names,
-            y=rows,
-            customdata=np.dstack([met["met_count"].to_numpy().reshape(shape), sure]),
-            zmin=0,
-            zmax=1,
-            xgap=1,
-            ygap=1,
-            hovertemplate=(
-                "%{x} within %{y}: met in %{customdata[0]} of "
-                f"{total} windows, unsure in %{{customdata[1]}}<extra></extra>"
-            ),
-        ),
-        height=90 + 15 * len(thresholds),
-        y_title="threshold",
-    )
-    fig.update_layout(hovermode="closest")
-    fig.update_xaxes(type="category", title_text="target", side="top", tickangle=0)
-    fig.update_yaxes(type="category", tickfont={"size": 11})
-    if choice.target in targets and choice.within_s in thresholds:
-        x, y = targets.index(choice.target), thresholds.index(choice.within_s)
-        fig.add_shape(
-            type="rect",
-            x0=x - 0.5,
-            x1=x + 0.5,
-            y0=y - 0.5,
-            y1=y + 0.5,
-            line={"color": theme.INK, "width": 2},
-        )
-    tight = (
-        met.filter(pl.col("met_count") == pl.col("window_count"), pl.col("window_count") > 0)
-        .group_by("within_s")
-        .agg(pl.col("target").max().alias("always_met"))
-    )
-    numbers = (
-        met.group_by("within_s")
-        .agg(pl.col("worst").first())
-        .join(tight, on="within_s", how="left")
-        .sort("within_s")
-    )
-    return Chart(
-        title=_map_title(numbers, choice, total),
-        says=(
-            f"{choice.label}: the share of {words.plural(total, 'window')} that would have met "
-            "each target at each threshold; stronger is more. Framed: what is tried."
-        ),
-        figure=fig,
-        numbers=numbers,
-        made=Made(
-            "the hours' histograms are summed into each window; requests in buckets at or under "
-            "the threshold are good; a threshold inside a bucket leaves that one uncertain, and "
-            f"a window counts as met only with all of those bad. {_FORMULA}",
-            {"Windows": total, "Thresholds": len(thresholds)},
-            ["latency/hours"],
-        ),
-        columns=[
-            Col("within_s", "Threshold", "number", format="latency"),
-            Col("worst", "SLI of the worst window", "percent"),
-            Col(
-                "always_met",
-                "Tightest target always met",
-                "percent",
-                words=target_words(numbers["always_met"].drop_nulls()),
-            ),
-        ],
-    )
-
-
-def _map_title(numbers: pl.DataFrame, choice: Choice, total: int) -> str:
-    if not total:
-        return f"{choice.label}: the data covers no whole window yet"
-    fast = numbers.filter(pl.col("always_met") >= choice.target)
-    if fast.is_empty():
-        return f"No threshold tried would always have met {words.target(choice.target)}"
-    return (
-        f"Of the thresholds tried, {words.latency(fast['within_s'][0])} is the shortest that "
-        f"always met {words.target(choice.target)}"
-    )
