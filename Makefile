@@ -4,7 +4,7 @@ BIN := .venv/bin
 FLEETSLO := $(BIN)/fleetslo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab report test test-all covered check bench real lock
+.PHONY: help setup demo lab report test test-all covered check bench real loopback lock
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,15 @@ bench: setup ## measure the figures, each as a ratio against a named peer
 
 real: setup ## load the real data sets beside the project and report on them
 	$(BIN)/python -m tests.real
+
+# DuckDB keeps its extensions under HOME, so a HOME of its own leaves the user's alone.
+loopback: .fleetslo/loopback/installed ## make the BigQuery server on loopback that tests ask
+.fleetslo/loopback/installed: loopback.lock
+	$(PYTHON) -m venv .fleetslo/loopback
+	.fleetslo/loopback/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r loopback.lock
+	HOME=$(CURDIR)/.fleetslo/loopback .fleetslo/loopback/bin/python -c \
+	  "from duckdb_extensions import import_extension; import_extension('spatial')"
+	@touch $@
 
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header \

@@ -36,6 +36,15 @@ class Settings(BaseModel):
     bigquery_bytes_limit: Annotated[
         int, Field(ge=0, description="the most bytes that one BigQuery query may read")
     ] = 200 * 1024**3
+    bigquery_location: Annotated[
+        str | None, Field(description="where BigQuery runs jobs; empty: where the data lies")
+    ] = None
+    bigquery_endpoint: Annotated[
+        str | None, Field(description="another server to ask instead of Google's")
+    ] = None
+    price_per_tib: Annotated[
+        float, Field(ge=0, description="US dollars that BigQuery bills for a TiB read, on demand")
+    ] = 6.25
     jobs: Annotated[int, Field(ge=1, le=64, description="notebooks run at once")] = 2
     notebook_timeout_s: Annotated[
         float, Field(gt=0, description="time that one notebook may take")

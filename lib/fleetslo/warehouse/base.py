@@ -177,7 +177,7 @@ def open_warehouse(url: str, *, must_exist: bool = True) -> Warehouse:
                 warehouse.require()
             return warehouse
         if kind == "bigquery":
-            from fleetslo.warehouse.bigquery import BigQueryWarehouse
+            from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
 
             return BigQueryWarehouse(url)
     raise SettingsError(

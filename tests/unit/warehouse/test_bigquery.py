@@ -10,7 +10,7 @@ from google.api_core.exceptions import BadRequest, Forbidden, NotFound
 
 from fleetslo.errors import SettingsError, WarehouseError, WarehouseMissing
 from fleetslo.warehouse.base import open_warehouse
-from fleetslo.warehouse.bigquery import BigQueryWarehouse
+from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
 
 START, END = datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 
