@@ -18,11 +18,12 @@ START, END = datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC
 class Job:
     def __init__(self, table: pa.Table, estimate: int) -> None:
         self.table, self.total_bytes_processed = table, estimate
+        self.referenced_tables, self.total_rows = ["requests_hourly", "services"], table.num_rows
 
-    def result(self) -> "Job":
+    def result(self, **_: Any) -> "Job":
         return self
 
-    def to_arrow(self) -> pa.Table:
+    def to_arrow(self, *, create_bqstorage_client: bool) -> pa.Table:
         return self.table
 
 
@@ -33,7 +34,7 @@ class Recorded:
         self.answers, self.estimate = list(answers), estimate
         self.asked: list[tuple[str, Any]] = []
 
-    def query(self, sql: str, job_config: Any) -> Job:
+    def query(self, sql: str, job_config: Any, **_: Any) -> Job:
         self.asked.append((sql, job_config))
         if job_config.dry_run:
             return Job(pa.table({}), self.estimate)
@@ -73,8 +74,9 @@ def test_a_query_goes_as_it_is_written_with_named_parameters() -> None:
     }
     assert config.default_dataset.dataset_id == "reliability"
     assert config.labels == {"tool": "fleetslo", "query": "fleet-seen"}
-    # a cap equal to the estimate is refused by BigQuery: 10 MiB a table are added
-    assert config.maximum_bytes_billed == 10**9 + 40 * 1024**2
+    # 1,000 bytes and a tenth, and 10 MiB for each of two tables: a cap equal to the estimate is
+    # refused by BigQuery
+    assert config.maximum_bytes_billed == 1100 + 2 * 10 * 1024**2
 
 
 def test_a_query_over_the_limit_is_refused_before_it_runs() -> None:

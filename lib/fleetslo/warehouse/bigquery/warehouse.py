@@ -14,9 +14,12 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from fleetslo.errors import SettingsError, WarehouseError, WarehouseMissing
+from fleetslo.errors import SettingsError, WarehouseError
 from fleetslo.settings import load_settings
 from fleetslo.warehouse.base import Finding, LoadReport, Progress, RollupReport, Warehouse
+from fleetslo.warehouse.bigquery.asking import Asker, Estimate, Patience
+from fleetslo.warehouse.bigquery.connection import connect
+from fleetslo.warehouse.bigquery.reading import Reader
 from fleetslo.warehouse.contracts import read_contracts
 from fleetslo.warehouse.queries import Query, read_query
 from fleetslo.warehouse.types import Type
@@ -25,10 +28,6 @@ if TYPE_CHECKING:
     from google.cloud import bigquery
 
     from fleetslo.warehouse.rollups import Measure
-
-_GIB = 1024**3
-_LEAST_BILLED = 10 * 1024**2
-"""BigQuery bills at least 10 MiB per table and query; a cap equal to the estimate is refused."""
 
 _FRESH = (("requests_hourly", timedelta(hours=1)), ("slo_minutes", timedelta(minutes=1)))
 """Tables whose newest row says how far the data reaches, and how much time a row covers."""
@@ -41,10 +40,15 @@ class BigQueryWarehouse(Warehouse):
         url: ``bigquery://project/dataset``.
         client: the client to use; made from application-default credentials when None.
         bytes_limit: the most that one query may read; from the settings when None.
+        patience: how long answers are waited for.
     """
 
     def __init__(
-        self, url: str, client: "bigquery.Client | None" = None, bytes_limit: int | None = None
+        self,
+        url: str,
+        client: "bigquery.Client | None" = None,
+        bytes_limit: int | None = None,
+        patience: Patience | None = None,
     ) -> None:
         parts = urlsplit(url)
         dataset = parts.path.strip("/")
@@ -52,11 +56,11 @@ class BigQueryWarehouse(Warehouse):
             raise SettingsError(f"{url!r} is no dataset; write bigquery://project/dataset")
         self.url = url
         self.project, self.dataset = parts.netloc, dataset
-        limit = (
-            load_settings().settings.bigquery_bytes_limit if bytes_limit is None else bytes_limit
+        self.settings = load_settings().settings
+        self.bytes_limit = (
+            self.settings.bigquery_bytes_limit if bytes_limit is None else bytes_limit
         )
-        self.bytes_limit = limit
-        self._given = client
+        self._given, self._patience = client, patience or Patience()
 
     @cached_property
     def client(self) -> "bigquery.Client":
@@ -65,61 +69,25 @@ class BigQueryWarehouse(Warehouse):
         Raises:
             WarehouseMissing: there are no credentials.
         """
-        if self._given is not None:
-            return self._given
-        from google.auth.exceptions import DefaultCredentialsError
-        from google.cloud import bigquery
+        return self._given or connect(self.url, self.project, self.settings)
 
-        try:
-            return bigquery.Client(project=self.project)
-        except DefaultCredentialsError:
-            raise WarehouseMissing(
-                f"{self.url}: there are no Google credentials here; run "
-                "'gcloud auth application-default login' or use a service account"
-            ) from None
+    @cached_property
+    def _asker(self) -> Asker:
+        reader = Reader(over_storage=self.settings.bigquery_endpoint is None)
+        dataset = f"{self.project}.{self.dataset}"
+        return Asker(self.client, self.url, dataset, self.bytes_limit, reader, self._patience)
+
+    def estimate(self, name: str, **parameters: Any) -> Estimate:
+        """Return what a named query would read; nothing else is asked."""
+        query = read_query(name)
+        bound = query.bind(**parameters)
+        return self._asker.estimate(query.sql, _parameters(query, bound), name)
 
     def query(self, name: str, **parameters: Any) -> pl.DataFrame:
         """Return the answer to a named query, cast to its contract; see ``Warehouse.query``."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        return query.cast(self._run(query.sql, _parameters(query, bound), name))
-
-    def _run(self, sql: str, parameters: list[Any], name: str) -> pl.DataFrame:
-        from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
-        from google.cloud import bigquery
-
-        options = {
-            "query_parameters": parameters,
-            "default_dataset": f"{self.project}.{self.dataset}",
-            "labels": {"tool": "fleetslo", "query": name.replace("/", "-").replace(".", "-")},
-        }
-        try:
-            dry = self.client.query(
-                sql, job_config=bigquery.QueryJobConfig(**options, dry_run=True)
-            )
-            estimate = int(dry.total_bytes_processed or 0)
-            if estimate > self.bytes_limit:
-                raise WarehouseError(
-                    f"query {name!r} would read {estimate / _GIB:.1f} GiB, over the limit of "
-                    f"{self.bytes_limit / _GIB:.1f} GiB; ask for a shorter period or fewer "
-                    "services, or raise the setting bigquery_bytes_limit"
-                )
-            cap = self.bytes_limit + _LEAST_BILLED * 4
-            job = self.client.query(
-                sql, job_config=bigquery.QueryJobConfig(**options, maximum_bytes_billed=cap)
-            )
-            return pl.DataFrame(pl.from_arrow(job.result().to_arrow()))
-        except NotFound as error:
-            raise WarehouseMissing(
-                f"{self.url}: {error.message}; the tables are those of queries/tables/"
-            ) from None
-        except Forbidden as error:
-            raise WarehouseError(
-                f"{self.url}: {error.message}; it takes the roles BigQuery Job User on the "
-                "project and BigQuery Data Viewer on the dataset"
-            ) from None
-        except GoogleAPICallError as error:
-            raise WarehouseError(f"{self.url}: query {name!r}: {error.message}") from None
+        return query.cast(self._asker.answer(query.sql, _parameters(query, bound), name))
 
     def describe(self) -> pl.DataFrame:
         """Return one row per table: table, says, rows, days, first, last, bytes."""
@@ -129,7 +97,9 @@ class BigQueryWarehouse(Warehouse):
             "SUM(total_logical_bytes) AS bytes FROM INFORMATION_SCHEMA.PARTITIONS "
             "WHERE total_rows > 0 GROUP BY table_name"
         )
-        found = {row["table_name"]: row for row in self._run(sql, [], "describe").to_dicts()}
+        found = {
+            row["table_name"]: row for row in self._asker.answer(sql, [], "describe").to_dicts()
+        }
         rows = []
         for name, contract in read_contracts().items():
             row = found.get(name, {})
@@ -165,7 +135,7 @@ class BigQueryWarehouse(Warehouse):
                 continue
             sql = f"SELECT MAX({column}) AS newest FROM {table} WHERE {column} >= @start"
             start = bigquery.ScalarQueryParameter("start", "TIMESTAMP", day)
-            found = self._run(sql, [start], "complete_until")["newest"][0]
+            found = self._asker.answer(sql, [start], "complete_until")["newest"][0]
             if found is not None:
                 newest.append(found.astimezone(UTC) + covers)
         return max(newest, default=None)
