@@ -1,4 +1,4 @@
-"""``fleetslo warehouse``: create, load, check, rollup, describe, migrate."""
+"""``fleetslo warehouse``: create, load, check, rollup, describe, cost, migrate."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -174,6 +174,34 @@ def _columns(name: str) -> None:
         say("(2 ** (i / 16), 2 ** ((i + 1) / 16)] seconds, so that -54 is about 100 ms.")
     for check in found.checks:
         say(f"{check.severity}: {check.name}")
+
+
+@app.command()
+def cost(
+    services: Annotated[
+        list[int] | None, typer.Option(min=1, help="how many; repeat it to compare fleets")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="days that every table is kept")] = 100,
+    endpoints: Annotated[float, typer.Option(min=1, help="of a service")] = 3,
+    regions: Annotated[float, typer.Option(min=1, help="of a service")] = 3,
+    versions: Annotated[float, typer.Option(min=1, help="that serve at a time")] = 1,
+    rate: Annotated[
+        float, typer.Option(min=0, help="requests a minute of one endpoint, region and version")
+    ] = 20,
+    price: Annotated[float, typer.Option(min=0, help="of a TiB read")] = 6.25,
+    storage_price: Annotated[float, typer.Option(min=0, help="of a GiB stored for a month")] = 0.02,
+) -> None:
+    """Say what BigQuery would store and read for a fleet, and what that costs a month."""
+    from fleetslo.commands.costing import compared, detailed
+    from fleetslo.warehouse.sizes import Shape
+
+    shapes = [
+        Shape(count, endpoints=endpoints, regions=regions, versions=versions, rate=rate)
+        for count in services or [1000]
+    ]
+    compared(shapes, days, price, storage_price)
+    if len(shapes) == 1:
+        detailed(shapes[0], days, price)
 
 
 @app.command()
