@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fleetslo.cli import run
 from fleetslo.errors import WarehouseError, WarehouseMissing
-from fleetslo.warehouse.bigquery.asking import Patience
+from fleetslo.warehouse.bigquery.asking import TIB, Estimate, Patience
 from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
 
 START, END = datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
@@ -29,6 +31,7 @@ class Server(ThreadingHTTPServer):
         self.always: tuple[int, str, str] | None = None
         self.total, self.delay_s, self.running = 1, 0.0, False
         self.cancelled = False
+        self.asked_dry: list[bool] = []
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -38,6 +41,7 @@ class Answers(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
         self.server.cancelled |= self.path.split("?")[0].endswith("/cancel")
         dry = asked.get("configuration", {}).get("dryRun", False)
+        self.server.asked_dry.append(dry)
         reference = asked.get("jobReference") or {"projectId": "p", "jobId": "j"}
         job = {
             "jobReference": reference,
@@ -185,3 +189,26 @@ def test_part_of_an_answer_is_not_taken_for_the_whole(server: Server) -> None:
     server.total = 2
     with pytest.raises(WarehouseError, match="1 of 2 rows arrived"):
         ask()
+
+
+def test_a_dry_run_says_bytes_and_price_and_asks_nothing_else(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = ["query", "fleet/seen", "--period", "2026-10", "--dry-run"]
+    assert run([*question, "--warehouse", "bigquery://p/d"]) == 0
+    assert capsys.readouterr().out == ("fleet/seen would read at most 1 kB, $0.0000 on demand\n")
+    assert server.asked_dry == [True]
+
+
+def test_a_dry_run_of_an_embedded_warehouse_is_refused(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["query", "fleet/seen", "--period", "2026-10", "--dry-run"]) == 2
+    assert "costs nothing to ask" in capsys.readouterr().err
+
+
+def test_a_price_counts_ten_mebibytes_for_each_table() -> None:
+    # 2 TiB at 6.25 a TiB; 1,000 bytes of 2 tables are billed as 20 MiB, which is 20 / 1024**2 TiB
+    assert Estimate(2 * TIB, 2).price(6.25) == 12.5
+    assert Estimate(1000, 2).price(1024**2) == 20
+    assert Estimate(0, 0).price(6.25) == 0

@@ -70,6 +70,9 @@ def query(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="a file; default: the screen")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only say what BigQuery would read, and its price")
+    ] = False,
     warehouse: Address = None,
 ) -> None:
     """Ask one question of the warehouse."""
@@ -83,6 +86,9 @@ def query(
     if form is Format.parquet and output is None:
         raise UsageError("--format parquet needs a file; add --output FILE")
     names = [service.strip() for service in services.split(",") if service.strip()]
+    if dry_run:
+        _estimate(name, period, as_of, names, pairs(parameter or []), warehouse)
+        return
     fleet = open_fleet(warehouse)
     frame = fleet.ask(name, period, as_of, names, pairs(parameter or []))
     if form is Format.table and output is None:
@@ -93,6 +99,36 @@ def query(
         say(written.rstrip("\n"))
     else:
         say(f"{output}: {frame.height:,} rows")
+
+
+def _estimate(
+    name: str,
+    period: str,
+    as_of: str,
+    services: list[str],
+    parameters: dict[str, str],
+    address: str | None,
+) -> None:
+    from fleetslo.errors import UsageError
+    from fleetslo.periods import Period
+    from fleetslo.settings import load_settings
+    from fleetslo.warehouse.base import open_warehouse
+    from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
+    from fleetslo.warehouse.queries import read_query
+
+    settings = load_settings({"warehouse": address}).settings
+    warehouse = open_warehouse(settings.warehouse)
+    if not isinstance(warehouse, BigQueryWarehouse):
+        raise UsageError(f"--dry-run is for bigquery:// only; {warehouse.url} costs nothing to ask")
+    window = Period.parse(period, as_of=as_of or None)
+    given = {"start": window.start, "end": window.end, "services": services}
+    query = read_query(name)
+    given = {key: value for key, value in given.items() if key in query.parameters}
+    estimate = warehouse.estimate(name, **given, **query.parse(parameters))
+    say(
+        f"{name} would read at most {bytes_text(estimate.byte_count)}, "
+        f"${estimate.price(settings.price_per_tib):.4f} on demand"
+    )
 
 
 def _list_queries() -> None:

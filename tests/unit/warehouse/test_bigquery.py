@@ -101,6 +101,51 @@ def test_what_bigquery_refuses_is_said_with_its_remedy(
         opened(Recorded(error)).query("fleet/seen", start=START, end=END)
 
 
+class Refused(Recorded):
+    """Answers over REST alone, and remembers which jobs were cancelled."""
+
+    interrupted = False
+    cancelled = 0
+
+    def query(self, sql: str, job_config: Any, **options: Any) -> Job:
+        return Guarded(super().query(sql, job_config, **options), self)
+
+
+class Guarded(Job):
+    def __init__(self, job: Job, client: Refused) -> None:
+        super().__init__(job.table, job.total_bytes_processed)
+        self.client = client
+
+    def result(self, **_: Any) -> "Job":
+        if self.client.interrupted:
+            raise KeyboardInterrupt
+        return self
+
+    def cancel(self, **_: Any) -> None:
+        self.client.cancelled += 1
+
+    def to_arrow(self, *, create_bqstorage_client: bool) -> pa.Table:
+        if create_bqstorage_client:
+            raise Forbidden("no bigquery.readsessions.create")
+        return self.table
+
+
+def test_a_refused_storage_api_is_said_once_and_rest_answers() -> None:
+    place = opened(Refused(SEEN, SEEN))
+    with pytest.warns(UserWarning, match="BigQuery Read Session User"):
+        assert place.query("fleet/seen", start=START, end=END).height == 1
+    # warnings are errors in tests: a second one would fail here
+    assert place.query("fleet/seen", start=START, end=END).height == 1
+
+
+def test_a_job_is_cancelled_when_the_user_stops_waiting() -> None:
+    client = Refused(SEEN)
+    client.interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        opened(client).query("fleet/seen", start=START, end=END)
+    assert client.cancelled == 1
+
+
 PARTITIONS = pa.table(
     {
         "table_name": ["requests_hourly", "services"],
