@@ -278,8 +278,19 @@ def budgets() -> None:
          "under 1 s")  # fmt: skip
 
 
+def costs() -> None:
+    """Bytes that BigQuery would count for a day of the small fleet, calculated and counted."""
+    from tests.bench.costing import weeks
+
+    for name, counted, calculated in weeks(fleet_home("small")):
+        tell(f"a day of {name}, calculated", f"{calculated / 1e6:.1f} MB",
+             f"{calculated / counted:.2f} x of what is there ({counted / 1e6:.1f} MB)",
+             "within 25 %")  # fmt: skip
+
+
 PARTS = {"imports": imports, "demo": demo, "index": index, "queries": queries, "replays": replays,
-         "documents": documents, "budgets": budgets}  # fmt: skip
+         "documents": documents, "budgets": budgets,
+         "costs": costs}  # fmt: skip
 
 
 def main() -> None:
