@@ -57,8 +57,10 @@ def notebook_environ(settings: Settings) -> dict[str, str]:
     """Return the environment of a notebook's kernel: this one, with the settings in force."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("FLEETSLO_")}
     for name in Settings.model_fields:
-        if name != "project":  # the folder that the kernel starts in
-            environ[f"FLEETSLO_{name.upper()}"] = str(getattr(settings, name))
+        value = getattr(settings, name)
+        # The project is the folder that the kernel starts in; what is not set has no variable.
+        if name != "project" and value is not None:
+            environ[f"FLEETSLO_{name.upper()}"] = str(value)
     environ["PLOTLY_RENDERER"] = "plotly_mimetype"
     environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # no debugger, and no warning about it
     return environ
