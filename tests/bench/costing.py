@@ -6,7 +6,13 @@ import polars as pl
 
 from fleetslo.warehouse.contracts import read_contracts
 from fleetslo.warehouse.sizes import column_bytes, rows_a_day
-from tests.unit.warehouse.test_bigquery_costs import SUMS, _last_week, _logical_bytes, _series, _table
+from tests.unit.warehouse.test_bigquery_costs import (
+    SUMS,
+    _last_week,
+    _logical_bytes,
+    _series,
+    _table,
+)
 
 
 def weeks(home: Path) -> list[tuple[str, float, float]]:
