@@ -16,7 +16,7 @@ from fleetslo.published import read_published_numbers
 from fleetslo.reliability.exclusions import excluded, without
 from fleetslo.reliability.explaining import breakdown, causes
 from fleetslo.reliability.forecast import Forecast, forecast
-from fleetslo.reliability.history import HOURS, spent_by_hour
+from fleetslo.reliability.history import HOURS, as_defined, spent_by_hour
 from fleetslo.reliability.judging import burn_minutes, worst
 from fleetslo.reliability.latency import quantile_frame
 from fleetslo.reliability.objectives import Objective
@@ -181,10 +181,11 @@ class ServiceView(Facts):
             return None
         until = self.fleet.until(self.period)
         period = Period(self.period.start, until)
-        gone = excluded(self.fleet.exclusions, one, self.about, period)
-        mine = (pl.col("objective") == objective) & (pl.col("minute") < until)
+        mine = self.minutes.filter(pl.col("objective") == objective)
+        first = mine["minute"].min() or period.start
+        seen = Period(first, until)  # type: ignore[arg-type]
         alerts = replay(
-            without(self.minutes.filter(mine), gone),
+            without(mine, excluded(self.fleet.exclusions, one, self.about, seen)),
             {(self.name, objective): one},
             least_bad=self.fleet.settings.alert_least_bad,
             until=until,
@@ -215,17 +216,17 @@ class ServiceView(Facts):
 
     @cached_property
     def minutes(self) -> pl.DataFrame:
-        """Good and valid counts per objective and minute, over the longest window.
+        """Good and valid counts per objective and minute, as each is defined now.
 
-        What alerts look back on before it is there, too.
+        They reach back over the period and every window, and over what alerts look back on before.
         """
-        days = self.judgements["window_days"].max()
-        window = timedelta(days=float(days)) if days else self.period.length  # type: ignore[arg-type]
+        until, judged = self.fleet.until(self.period), self.judgements
+        days = judged["window_days"].max() or 0.0
+        starts = [self.period.start, until - timedelta(days=float(days)), *judged["judged_from"]]  # type: ignore[arg-type]
         measured = [one for one in self.objectives.values() if one.unmeasured is None]
         before = timedelta(minutes=max(burn_minutes(measured)))
-        return self._query(
-            "slo/minutes", self.period.last(max(window, self.period.length) + before)
-        )
+        rows = self._query("slo/minutes", Period(min(starts) - before, until))
+        return as_defined(rows, measured)
 
     @cached_property
     def hours(self) -> pl.DataFrame:

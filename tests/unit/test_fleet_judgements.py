@@ -5,7 +5,7 @@ the minutes in ``BAD``.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +278,31 @@ def test_what_is_measured_otherwise_since_is_counted_so_since(
     assert (before["unit"], before["valid_count"], before["bad_count"]) == ("events", 72_000, 700)
     assert now["burn_6h"] == 0.0
     assert not [found for found in fleet.warehouse.check(LAST) if found.table == "slo_minutes"]
+
+
+def test_alerts_are_replayed_over_what_is_measured_now(fleet: fs.Fleet, period: fs.Period) -> None:
+    view = fleet.service("shop", period)
+    # The maintenance lost every order of an hour: ten times the 10 % of "moved", and a page at over
+    # 14.4 x 7 / 30 = 3.36 times. But since 8 October requests are counted, of which none was bad.
+    now = view.detection("moved")
+    assert now is not None
+    assert now.alerts.is_empty()
+    week = view.detection("week")
+    assert week is not None
+    assert "page" in week.alerts["severity"].to_list()
+    # Where the maintenance is excluded it pages nobody: the incident alone does.
+    spared = view.detection("maintained")
+    assert spared is not None
+    pages = spared.alerts.filter(severity="page")
+    assert pages["fired_at"].dt.date().unique().to_list() == [date(2026, 10, 6)]
+
+
+def test_minutes_reach_back_from_where_a_period_stands(fleet: fs.Fleet) -> None:
+    quarter = fs.Period.parse("2026-10-01/2026-12-30")
+    minutes = fleet.service("shop", quarter).minutes
+    # On 11 October; the month's usual 30 days begin on 11 September, a day before the orders.
+    assert minutes["minute"].min() == FIRST
+    assert minutes["minute"].max() == datetime(2026, 10, 10, 23, 59, tzinfo=UTC)
 
 
 def test_objectives_at_a_period_are_those_of_its_end(fleet: fs.Fleet, period: fs.Period) -> None:
