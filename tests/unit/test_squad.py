@@ -16,6 +16,7 @@ from fleetslo.reliability.restatements import published_numbers
 from fleetslo.reports.running import one_report, run_schedule
 from fleetslo.settings import load_settings
 from fleetslo.squad import MOST_PERIODS, SquadView
+from fleetslo.warehouse.base import open_warehouse
 
 END = "2026-11-01"
 KEY = ("a", "a-availability")
@@ -23,7 +24,9 @@ KEY = ("a", "a-availability")
 
 @pytest.fixture(scope="module")
 def view(tiny_home: Path) -> SquadView:
-    fleet = fs.open_fleet(f"duckdb://{tiny_home}/warehouse")
+    # Whoever ran 'make demo' has a ledger in this folder's own home.
+    settings = load_settings({}, {"FLEETSLO_HOME": str(tiny_home)}).settings
+    fleet = fs.Fleet(settings, open_warehouse(settings.warehouse))
     return fleet.squad("Payments", fleet.period("28d"))
 
 
