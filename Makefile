@@ -43,11 +43,12 @@ covered: ## hold the coverage of the last test run: 95 % where the numbers are m
 	@printf 'coverage of everything else, in %%: '
 	@$(BIN)/coverage report --format=total --fail-under=85 --omit="$(STRICT)"
 
-check: setup ## lint, types, SQL layout
+check: setup ## lint, types, SQL layout, SQL against the contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar queries
+	$(BIN)/python -m tests.queries.analyse
 
 bench: setup ## measure the figures, each as a ratio against a named peer
 	$(BIN)/python -m tests.bench

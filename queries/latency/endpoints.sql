@@ -45,7 +45,7 @@ distributions AS (
   SELECT
     service,
     endpoint,
-    ARRAY_AGG(STRUCT(bucket, count) ORDER BY bucket) AS latency
+    ARRAY_AGG(STRUCT(bucket AS bucket, count AS count) ORDER BY bucket) AS latency
   FROM buckets
   GROUP BY service, endpoint
 )

@@ -47,7 +47,7 @@ buckets AS (
 distributions AS (
   SELECT
     service,
-    ARRAY_AGG(STRUCT(bucket, count) ORDER BY bucket) AS latency
+    ARRAY_AGG(STRUCT(bucket AS bucket, count AS count) ORDER BY bucket) AS latency
   FROM buckets
   GROUP BY service
 )

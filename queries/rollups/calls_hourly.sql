@@ -60,7 +60,7 @@ distributions AS (
     service,
     upstream,
     region,
-    ARRAY_AGG(STRUCT(bucket, count) ORDER BY bucket) AS latency
+    ARRAY_AGG(STRUCT(bucket AS bucket, count AS count) ORDER BY bucket) AS latency
   FROM buckets
   GROUP BY hour, service, upstream, region
 )

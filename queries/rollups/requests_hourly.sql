@@ -71,7 +71,7 @@ distributions AS (
     endpoint,
     region,
     version,
-    ARRAY_AGG(STRUCT(bucket, count) ORDER BY bucket) AS latency
+    ARRAY_AGG(STRUCT(bucket AS bucket, count AS count) ORDER BY bucket) AS latency
   FROM buckets
   GROUP BY hour, service, endpoint, region, version
 )

@@ -4,7 +4,7 @@ SELECT
   service,
   objective,
   definition,
-  DIV(UNIX_SECONDS(minute) - UNIX_SECONDS(@start), 60 * @slice_minutes) AS slice,
+  DIV((UNIX_SECONDS(minute) - UNIX_SECONDS(@start)), (60 * @slice_minutes)) AS slice,
   SUM(good_count) AS good_count,
   SUM(valid_count) AS valid_count,
   SUM(uncertain_count) AS uncertain_count,

@@ -1,5 +1,6 @@
 """The same cases on Google's reference implementation of GoogleSQL, and its analyser's types."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,17 +9,17 @@ from query_cases import Case, cases
 
 from fleetslo import resources
 from fleetslo.warehouse.contracts import read_contracts
-from fleetslo.warehouse.queries import list_queries, read_query
+from fleetslo.warehouse.queries import read_query
 
 pytest.importorskip("zetasql", reason="the reference implementation is not installed")
 
 from reference_engine import Reference
+from tests.queries.analyse import misfit, statements
 
 # One process compiles the module; see reference_engine.
 pytestmark = [pytest.mark.xdist_group("reference"), pytest.mark.timeout(900)]
 
 CASES = cases()
-ROLLUPS = [name.removesuffix(".sql") for name, _ in resources.listing("queries", "rollups/*.sql")]
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +28,26 @@ def reference(request: pytest.FixtureRequest) -> Reference:
     return Reference(read_contracts(), Path(request.config.cache.mkdir("zetasql")))
 
 
-@pytest.mark.parametrize("name", [*list_queries(), *ROLLUPS])
-def test_types_are_those_of_the_contract(name: str, reference: Reference) -> None:
-    query = read_query(name)
-    assert reference.columns(query) == {column.name: str(column.type) for column in query.columns}
+@pytest.mark.parametrize(
+    ("written", "instead", "says"),
+    [
+        ("SUM(good_count)", "SUM(good_cuont)", "Unrecognized name: good_cuont"),
+        ("COUNT(*)", "1.5", "'covered_minutes': 'FLOAT64'}; the contract says"),
+        ("IN UNNEST(@services)", "IN UNNEST(@start)", "UNNEST"),
+    ],
+)
+def test_the_analyser_names_what_does_not_fit(
+    written: str, instead: str, says: str, request: pytest.FixtureRequest
+) -> None:
+    query, cache = read_query("slo/days"), Path(request.config.cache.mkdir("zetasql"))
+    assert misfit(query, read_contracts(), cache) is None
+    wrong = replace(query, sql=query.sql.replace(written, instead))
+    assert says in (misfit(wrong, read_contracts(), cache) or "")
+
+
+def test_the_analyser_sees_every_file() -> None:
+    names = {name for name, _ in resources.listing("queries", "**/*.sql")}
+    assert {f"{query.name}.sql" for query, _ in statements()} == names
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
