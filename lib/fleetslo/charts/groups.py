@@ -168,8 +168,10 @@ def failed_by_day(
         marker={"color": theme.GREY_FAINT}, offset=0,
         hovertemplate="%{y:,.0f}<extra>all others</extra>",
     )  # fmt: skip
-    fig.update_layout(barmode="stack", bargap=0.1, showlegend=True)
+    fig.update_layout(barmode="stack", bargap=0.1)
     theme.mark_time(fig, deployments, incidents, start=period.start, end=period.end)
+    # Below, where it may take as many lines as a telephone needs; above stand the incidents.
+    fig.update_layout(showlegend=True, legend={"y": -0.2, "yanchor": "top"}, height=310)
     numbers = (
         days.group_by("day").agg(pl.col("error_count", "request_count").sum()).sort("day")
         .with_columns(

@@ -86,9 +86,9 @@ def spent_by_day(
     cut = f" The first {_MOST_ROWS} of {len(rows)} objectives." if len(rows) > len(shown) else ""
     return Chart(
         title=_day_title(days),
-        says=f"Share of each objective's budget that went on each day; darkest from "
-        f"{words.share(_FULL)} on, white is nothing, a gap no telemetry. Deployments are ticks, "
-        f"incidents bands. Objectives that cannot be judged are left out.{cut}",
+        says=f"Share of each objective's budget that went on each day; strongest from "
+        f"{words.share(_FULL)} on, the faintest is nothing, a gap no telemetry. Deployments are "
+        f"ticks, incidents bands. Objectives that cannot be judged are left out.{cut}",
         figure=fig,
         numbers=days.filter(pl.col("bad_count") > 0)
         .sort("spent", descending=True)
