@@ -124,6 +124,16 @@ class Warehouse:
         return found.filter(pl.col("minute") >= parameters["start"])
 
 
+@dataclass
+class View:
+    """A service whose dependencies broke nothing."""
+
+    incidents: pl.DataFrame
+
+    def felt(self, objective: str) -> pl.DataFrame:
+        return self.incidents.clear()
+
+
 class Fleet:
     """What slo_tuning asks of a fleet, answered from frames."""
 
@@ -182,6 +192,9 @@ class Fleet:
                 return pl.DataFrame({"table_name": tables, "complete_until": [PERIOD.end] * 3})
             case _:
                 return self.incidents.filter(pl.col("service").is_in(list(services)))
+
+    def service(self, name: str, period: Period) -> "View":
+        return View(self.incidents)
 
     @property
     def incidents(self) -> pl.DataFrame:

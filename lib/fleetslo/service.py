@@ -1,6 +1,5 @@
 """One service over one period, as a notebook holds it."""
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -190,17 +189,25 @@ class ServiceView(Facts):
             least_bad=self.fleet.settings.alert_least_bad,
             until=until,
         )
-        blamed = " ".join(self.explanation(objective).filter(pl.col("bad_count") > 0)["cause"])
-        named = pl.lit(blamed).str.contains(pl.col("incident_id"), literal=True)
-        theirs = explaining.dependencies.filter(named)
-        found = detect(
+        return detect(
             alerts.drop("service"),
-            pl.concat([self.incidents, theirs]).unique("incident_id", maintain_order=True),
+            self.incidents,
             period,
+            others=self.felt(objective),
             zone=self.about["oncall_timezone"] or "UTC",
         )
-        own = found.incidents.filter(pl.col("service") == self.name)
-        return replace(found, incidents=own)
+
+    def felt(self, objective: str) -> pl.DataFrame:
+        """Return the incidents of dependencies that an objective's explanation blames for bad ones.
+
+        Columns: those of ``oncall/incidents``. None for an objective that is not judged.
+        """
+        _, explaining = self._explaining(objective)
+        if explaining is None:
+            return self.incidents.clear()
+        blamed = " ".join(self.explanation(objective).filter(pl.col("bad_count") > 0)["cause"])
+        named = pl.lit(blamed).str.contains(pl.col("incident_id"), literal=True)
+        return explaining.dependencies.filter(named)
 
     def _explaining(self, objective: str) -> tuple[dict[str, Any], Explaining | None]:
         """Return an objective's judgement, and what is fetched for its window."""

@@ -83,6 +83,7 @@ def try_policies(
             alerts.drop("service", "objective", strict=False),
             past.incidents,
             found.period,
+            others=past.felt(objective.name),
             zone=past.zone,
             working_hours=working_hours,
         )

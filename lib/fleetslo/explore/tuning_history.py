@@ -111,6 +111,7 @@ class ServicePast:
     objectives: list[Objective]
     _recounted: dict[tuple[str, float], pl.DataFrame] = field(default_factory=dict)
     _windows: dict[str, dict[float, pl.DataFrame]] = field(default_factory=dict)
+    _felt: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -134,6 +135,13 @@ class ServicePast:
     def incidents(self) -> pl.DataFrame:
         """Incidents of the service that reach into the period."""
         return self._query("oncall/incidents", self.period)
+
+    def felt(self, objective: str) -> pl.DataFrame:
+        """Return the incidents of dependencies that an objective felt; see ``ServiceView``."""
+        if objective not in self._felt:
+            view = self.fleet.service(self.name, self.period)
+            self._felt[objective] = view.felt(objective)
+        return self._felt[objective]
 
     @property
     def zone(self) -> str:

@@ -111,6 +111,17 @@ def test_services_are_kept_apart_where_both_name_them():
     assert not of_anyone.alerts["is_needless"].any()
 
 
+def test_a_page_about_a_dependency_is_not_needless_and_its_incident_not_to_be_found():
+    alerts = some_alerts(("page", 105, 115), ("page", 205, 210), ("page", 300, 310))
+    own = some_incidents(("A", 100, 160), service=["shop"])
+    others = some_incidents(("A", 100, 160), ("B", 200, 220), service=["shop", "card"])
+    found = detect(alerts, own, PERIOD, others=others)
+    assert found.alerts["incident_ids"].to_list() == [["A"], ["B"], []]
+    assert found.incidents["incident_id"].to_list() == ["A"]
+    assert found.incidents.columns == detect(alerts, own, PERIOD).incidents.columns
+    assert (found.recall, found.precision) == (1.0, pytest.approx(2 / 3))
+
+
 def test_what_began_before_the_period_is_not_counted_but_excuses():
     period = Period(after(1000), after(2000))
     alerts = some_alerts(

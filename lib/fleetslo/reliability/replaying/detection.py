@@ -25,6 +25,7 @@ _SATURDAY = 6
 
 _ALERT = "alert_place"
 _INCIDENT = "incident_place"
+_TO_FIND = "is_to_be_found"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,7 @@ def detect(
     incidents: pl.DataFrame,
     period: Period,
     *,
+    others: pl.DataFrame | None = None,
     severity: Severity | None = "page",
     tolerance: timedelta = _TOLERANCE,
     zone: str = "UTC",
@@ -104,14 +106,15 @@ def detect(
     An alert is about an incident that lasts while it fires, give or take the tolerance; where both
     have a ``service``, one of the same service. An incident lasts until it was resolved, else
     until it was mitigated, else to the period's end. One that began before the period is none of
-    its incidents, but what alerts in it is not needless. An incident of something that the service
-    depends on counts where its row names the service.
+    its incidents, but what alerts in it is not needless.
 
     Args:
         alerts: rows of ``replay``; those before the period may have been firing when it began.
         incidents: ``incident_id, started_at``, and perhaps ``resolved_at, mitigated_at, service``.
         period: what is looked at. An alert belongs to it that fired after its start and at its
             end at the latest, since alerts fire at the end of a minute.
+        others: incidents of what the service depends on, that it felt: alerts may be about them,
+            and need not find them. Their service is another, so alerts come without one then.
         severity: whose alerts find an incident; None for any.
         tolerance: how far the recorded ends of an incident may be off.
         zone: the IANA zone of whoever is on call.
@@ -125,7 +128,12 @@ def detect(
     opens, closes = working_hours
     if not 0 <= opens < closes <= 24:
         raise ParameterError(f"working hours from {opens} to {closes} cannot be")
-    lasting = _lasting(incidents, period).with_row_index(_INCIDENT)
+    known = incidents.with_columns(pl.lit(value=True).alias(_TO_FIND))
+    if others is not None:
+        felt = others.join(incidents, on="incident_id", how="anti")
+        felt = felt.with_columns(pl.lit(value=False).alias(_TO_FIND))
+        known = pl.concat([known, felt], how="diagonal_relaxed")
+    lasting = _lasting(known, period).with_row_index(_INCIDENT)
     rung = _rung(alerts, zone, working_hours).with_row_index(_ALERT)
     pairs = _pairs(rung, lasting, tolerance)
     about = pairs.group_by(_ALERT).agg(incident_ids=pl.col("incident_id").sort())
@@ -141,11 +149,11 @@ def detect(
     fired = (pl.col("fired_at") > period.start) & (pl.col("fired_at") <= period.end)
     recorded = {"detected_at": "recorded_at"} if "detected_at" in lasting.columns else {}
     return Detection(
-        lasting.filter(inside)
+        lasting.filter(inside & pl.col(_TO_FIND))
         .rename(recorded)
         .join(found, on=_INCIDENT, how="left", maintain_order="left")
         .with_columns(is_missed=pl.col("detected_at").is_null())
-        .drop(_INCIDENT, "over_at"),
+        .drop(_INCIDENT, _TO_FIND, "over_at"),
         rung.filter(fired)
         .join(about, on=_ALERT, how="left", maintain_order="left")
         .with_columns(
