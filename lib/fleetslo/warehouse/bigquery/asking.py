@@ -105,6 +105,14 @@ class Asker:
                 job.cancel(retry=None, timeout=self.patience.request_s)
                 raise
 
+    def do(self, statement: str, parameters: list[Any], name: str) -> None:
+        """Have a statement done that changes something: DDL, MERGE, INSERT or DELETE.
+
+        Raises:
+            WarehouseError: it would read more than the limit, or BigQuery refused or failed.
+        """
+        self.answer(statement, parameters, name)
+
     def _start(
         self, sql: str, parameters: list[Any], name: str, **options: Any
     ) -> "bigquery.QueryJob":

@@ -1,4 +1,4 @@
-"""A warehouse in BigQuery: read only in this version.
+"""A warehouse in BigQuery.
 
 Every query is the text under ``queries/`` as it stands, with named parameters. Before it runs, a
 dry run says what it would read; over the setting ``bigquery_bytes_limit`` it is refused. Results
@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import polars as pl
 
-from fleetslo.errors import SettingsError, WarehouseError
+from fleetslo.errors import SettingsError
 from fleetslo.settings import load_settings
 from fleetslo.warehouse.base import Finding, LoadReport, Progress, RollupReport, Warehouse
 from fleetslo.warehouse.bigquery.asking import Asker, Estimate, Patience
@@ -62,6 +62,11 @@ class BigQueryWarehouse(Warehouse):
         )
         self._given, self._patience = client, patience or Patience()
 
+    @property
+    def dataset_id(self) -> str:
+        """The dataset as SQL names it: ``project.dataset``."""
+        return f"{self.project}.{self.dataset}"
+
     @cached_property
     def client(self) -> "bigquery.Client":
         """The client; made when it is first used.
@@ -72,22 +77,24 @@ class BigQueryWarehouse(Warehouse):
         return self._given or connect(self.url, self.project, self.settings)
 
     @cached_property
-    def _asker(self) -> Asker:
+    def asker(self) -> Asker:
+        """What asks the dataset; made when it is first used."""
         reader = Reader(over_storage=self.settings.bigquery_endpoint is None)
-        dataset = f"{self.project}.{self.dataset}"
-        return Asker(self.client, self.url, dataset, self.bytes_limit, reader, self._patience)
+        return Asker(
+            self.client, self.url, self.dataset_id, self.bytes_limit, reader, self._patience
+        )
 
     def estimate(self, name: str, **parameters: Any) -> Estimate:
         """Return what a named query would read; nothing else is asked."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        return self._asker.estimate(query.sql, _parameters(query, bound), name)
+        return self.asker.estimate(query.sql, _parameters(query, bound), name)
 
     def query(self, name: str, **parameters: Any) -> pl.DataFrame:
         """Return the answer to a named query, cast to its contract; see ``Warehouse.query``."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        return query.cast(self._asker.answer(query.sql, _parameters(query, bound), name))
+        return query.cast(self.asker.answer(query.sql, _parameters(query, bound), name))
 
     def describe(self) -> pl.DataFrame:
         """Return one row per table: table, says, rows, days, first, last, bytes."""
@@ -98,7 +105,7 @@ class BigQueryWarehouse(Warehouse):
             "WHERE total_rows > 0 GROUP BY table_name"
         )
         found = {
-            row["table_name"]: row for row in self._asker.answer(sql, [], "describe").to_dicts()
+            row["table_name"]: row for row in self.asker.answer(sql, [], "describe").to_dicts()
         }
         rows = []
         for name, contract in read_contracts().items():
@@ -135,14 +142,16 @@ class BigQueryWarehouse(Warehouse):
                 continue
             sql = f"SELECT MAX({column}) AS newest FROM {table} WHERE {column} >= @start"
             start = bigquery.ScalarQueryParameter("start", "TIMESTAMP", day)
-            found = self._asker.answer(sql, [start], "complete_until")["newest"][0]
+            found = self.asker.answer(sql, [start], "complete_until")["newest"][0]
             if found is not None:
                 newest.append(found.astimezone(UTC) + covers)
         return max(newest, default=None)
 
     def create(self) -> None:
-        """Refuse: this version only reads BigQuery."""
-        self._read_only("create")
+        """Make dataset and tables; what exists is left as it is."""
+        from fleetslo.warehouse.bigquery import creating
+
+        creating.create(self)
 
     def load(
         self,
@@ -154,29 +163,38 @@ class BigQueryWarehouse(Warehouse):
         parameters: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> LoadReport:
-        """Refuse: this version only reads BigQuery."""
-        self._read_only("load")
+        """Load files: all of their rows, or none; see ``Warehouse.load``."""
+        from fleetslo.warehouse.bigquery import filling
+
+        return filling.load(
+            self, table, files, step=step, source=source, parameters=parameters, progress=progress
+        )
 
     def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
-        """Refuse: this version only reads BigQuery."""
-        self._read_only("check")
+        """Return what the tables break of their contracts; see ``Warehouse.check``."""
+        from fleetslo.warehouse.bigquery import checking
+
+        return checking.check(self, as_of, tables)
 
     def rollup(
         self, measures: "Sequence[Measure]", progress: Progress | None = None
     ) -> RollupReport:
-        """Refuse: this version only reads BigQuery."""
-        self._read_only("rollup")
+        """Sum minutes into hours, days and objectives; see ``Warehouse.rollup``."""
+        from fleetslo.warehouse.bigquery import rolling
+
+        return rolling.rollup(self, measures, progress)
+
+    def pending(self) -> dict[str, int]:
+        """Return what a rollup would bring up to date; see ``Warehouse.pending``."""
+        from fleetslo.warehouse.bigquery import rolling
+
+        return rolling.pending(self)
 
     def migrate(self) -> list[str]:
-        """Refuse: this version only reads BigQuery."""
-        self._read_only("migrate")
+        """Bring tables up to the present contracts; return their names."""
+        from fleetslo.warehouse.bigquery import creating
 
-    def _read_only(self, command: str) -> NoReturn:
-        raise WarehouseError(
-            f"{self.url}: 'warehouse {command}' works on duckdb:// folders; this version reads "
-            "BigQuery and leaves filling it to your own pipelines (see queries/tables/ and "
-            "queries/rollups/)"
-        )
+        return creating.migrate(self)
 
 
 def _parameters(query: Query, bound: Mapping[str, Any]) -> list[Any]:
