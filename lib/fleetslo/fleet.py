@@ -71,6 +71,22 @@ class Fleet:
             name, start=period.start, end=period.end, services=list(services), **parameters
         )
 
+    def sql(self, text: str, /, **parameters: Any) -> pl.DataFrame:
+        """Return the answer to a SELECT in GoogleSQL, for what no question asks yet.
+
+        Tables are those of ``queries/tables/``, by their bare names. A parameter (``@start``) is
+        given by name, and has the type of its value: str, int, float, bool, date, aware datetime,
+        or a list of one of them. Columns and the order of rows are as the SQL says. In a batch it
+        is refused: there every question has a name, and is asked once.
+
+        Raises:
+            UsageError: it is not one SELECT, or a batch is running.
+            UnknownParameter, ParameterError: values and named parameters do not agree.
+            UnknownTable: there is no such table.
+            WarehouseError: it would read or hold more than allowed, or the warehouse failed.
+        """
+        return self.warehouse.sql(text, **parameters)
+
     def ask(
         self,
         name: str,

@@ -42,9 +42,24 @@ class Settings(BaseModel):
     bigquery_endpoint: Annotated[
         str | None, Field(description="another server to ask instead of Google's")
     ] = None
+    bigquery_storage_endpoint: Annotated[
+        str | None, Field(description="another server of the Storage Read API; empty: Google's")
+    ] = None
+    result_bytes_limit: Annotated[
+        int, Field(ge=1, description="the most bytes that one BigQuery answer may take in memory")
+    ] = 4 * 1024**3
     price_per_tib: Annotated[
         float, Field(ge=0, description="US dollars that BigQuery bills for a TiB read, on demand")
     ] = 6.25
+    batch_bytes_limit: Annotated[
+        int, Field(ge=0, description="the most bytes that a batch's questions may read together")
+    ] = 2 * 1024**4
+    batch: Annotated[
+        Path | None, Field(description="answers of the batch that runs; set for its notebooks")
+    ] = None
+    report: Annotated[
+        str, Field(description="the notebook that runs in that batch; set for it")
+    ] = ""
     jobs: Annotated[int, Field(ge=1, le=64, description="notebooks run at once")] = 2
     notebook_timeout_s: Annotated[
         float, Field(gt=0, description="time that one notebook may take")

@@ -1,20 +1,21 @@
 """The face of every warehouse: what can be asked of stored data, wherever it lies."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from fleetslo.errors import SettingsError
+from fleetslo.errors import SettingsError, UsageError
 from fleetslo.warehouse.rules import Severity
 
 if TYPE_CHECKING:
     import polars as pl
 
     from fleetslo.warehouse.rollups import Measure
+    from fleetslo.warehouse.watching import Watcher
 
 # (what is being done, how much of it is done, how much there is)
 Progress = Callable[[str, int, int], None]
@@ -92,6 +93,47 @@ class Warehouse(ABC):
             WarehouseEmpty: the warehouse holds no data yet.
             MigrationNeeded: a table was written under another version of its contract.
         """
+
+    @abstractmethod
+    def batches(self, name: str, **parameters: Any) -> "Generator[pl.DataFrame, None, None]":
+        """Yield the answer to a named query in pieces that fit in memory, in any order.
+
+        Each is cast to the contract; an answer without rows is no piece. Parameters and errors
+        are those of ``query``; an answer that breaks off raises, so nothing of it is to be kept
+        before the last piece has come.
+        """
+
+    def bytes_to_read(self, name: str, **parameters: Any) -> int | None:
+        """Return what a named query would read, where that is known and costs something."""
+        return None
+
+    def last_job(self) -> Mapping[str, Any]:
+        """Return ``bytes_read, cached, job_id`` of the last answer; empty without jobs."""
+        return {}
+
+    def label(self, **labels: str) -> None:  # noqa: B027 - most have no jobs to label
+        """Let jobs from now on carry these labels, where the warehouse has jobs."""
+
+    def sql(self, text: str, /, **parameters: Any) -> "pl.DataFrame":
+        """Return the answer to a SELECT in GoogleSQL that a person typed, as its SQL has it.
+
+        Tables go by their bare names, parameters are named (``@start``) and take the type of
+        their Python value: str, int, float, bool, date, aware datetime, or a list of one of them.
+
+        Raises:
+            UsageError: it is not one SELECT, or only named questions are answered here: a batch
+                asks each once for all of its notebooks.
+            UnknownParameter, ParameterError: values and named parameters do not agree.
+            UnknownTable: it reads a table that no contract describes, where there are no others.
+        """
+        raise UsageError(
+            "SQL is for a person in JupyterLab; in a batch every question has a name, so that it "
+            "is asked once for all services: write it down as queries/<subject>/NAME.sql, declare "
+            "it in the notebook's metadata and ask fleet.query"
+        )
+
+    def watch(self, watcher: "Watcher") -> None:  # noqa: B027 - only what costs is watched
+        """Tell a watcher how each question goes from now on, where questions cost something."""
 
     @abstractmethod
     def create(self) -> None:

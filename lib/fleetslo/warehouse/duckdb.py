@@ -1,6 +1,6 @@
 """The embedded warehouse: Parquet files in a folder, DuckDB in this process."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,6 +15,7 @@ from fleetslo.warehouse import checks, loading, migrations
 from fleetslo.warehouse import describe as describing
 from fleetslo.warehouse.base import Finding, LoadReport, Progress, Warehouse
 from fleetslo.warehouse.contracts import contract, read_contracts
+from fleetslo.warehouse.dialect import to_duckdb
 from fleetslo.warehouse.engine import (
     database,
     explained,
@@ -25,13 +26,17 @@ from fleetslo.warehouse.engine import (
 )
 from fleetslo.warehouse.journal import locked, recover
 from fleetslo.warehouse.layout import Layout
-from fleetslo.warehouse.queries import for_duckdb, read_query
+from fleetslo.warehouse.queries import Query, for_duckdb, read_query
 from fleetslo.warehouse.sources import read_source
+from fleetslo.warehouse.statement import statement
 
 if TYPE_CHECKING:
     import polars as pl
 
     from fleetslo.warehouse.rollups import Measure, RollupReport
+
+_PIECE_ROWS = 200_000
+"""Rows of a piece: some 16 MB of minutes."""
 
 
 class DuckDBWarehouse(Warehouse):
@@ -101,7 +106,24 @@ class DuckDBWarehouse(Warehouse):
     def query(self, name: str, **parameters: Any) -> "pl.DataFrame":
         """Return the answer to a named query; see ``Warehouse.query``."""
         query = read_query(name)
-        values = query.bind(**parameters)
+        with self._answering(query, query.bind(**parameters)) as relation:
+            frame = relation.pl()
+        return query.cast(frame)
+
+    def batches(self, name: str, **parameters: Any) -> "Generator[pl.DataFrame, None, None]":
+        """Yield the answer to a named query in pieces; see ``Warehouse.batches``."""
+        import polars as pl
+
+        query = read_query(name)
+        with self._answering(query, query.bind(**parameters)) as relation:
+            for batch in relation.to_arrow_reader(_PIECE_ROWS):
+                yield query.contract.cast(pl.DataFrame(pl.from_arrow(batch)))
+
+    @contextmanager
+    def _answering(
+        self, query: Query, values: Mapping[str, Any]
+    ) -> Iterator[duckdb.DuckDBPyRelation]:
+        """Hold the answer to a query, computed as it is read."""
         self.require()
         if not any(self.layout.files(table) for table in read_contracts()):
             raise WarehouseEmpty(
@@ -111,10 +133,21 @@ class DuckDBWarehouse(Warehouse):
         start = values.get("since", values.get("start"))
         with (
             self.connection(start, values.get("end"), query.tables) as connection,
-            explained(f"query {name}"),
+            explained(f"query {query.name}"),
         ):
-            frame = connection.sql(for_duckdb(query), params=values).pl()
-        return query.cast(frame)
+            yield connection.sql(for_duckdb(query), params=dict(values))
+
+    def sql(self, text: str, /, **parameters: Any) -> "pl.DataFrame":
+        """Return the answer to a SELECT that a person typed; see ``Warehouse.sql``."""
+        import polars as pl
+
+        typed = statement(text, parameters)
+        self.require()
+        asked = to_duckdb(typed.sql, typed.types, {})
+        with self.connection(tables=typed.tables) as connection, explained("sql"):
+            frame: pl.DataFrame = connection.sql(asked, params=typed.values).pl()
+        # A sum of integers is wider here than in GoogleSQL, where a larger one is an error too.
+        return frame.with_columns(pl.col(pl.Int128).cast(pl.Int64))
 
     def create(self) -> None:
         """Make the folder; what exists in it is left as it is."""

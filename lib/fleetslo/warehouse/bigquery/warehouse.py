@@ -5,7 +5,8 @@ dry run says what it would read; over the setting ``bigquery_bytes_limit`` it is
 come over the Storage Read API as Arrow and go straight into Polars.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +15,19 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from fleetslo.errors import SettingsError
+from fleetslo.errors import ContractError, MigrationNeeded, SettingsError
 from fleetslo.settings import load_settings
 from fleetslo.warehouse.base import Finding, LoadReport, Progress, RollupReport, Warehouse
 from fleetslo.warehouse.bigquery.asking import Asker, Estimate, Patience
-from fleetslo.warehouse.bigquery.connection import connect
+from fleetslo.warehouse.bigquery.connection import connect, storage
+from fleetslo.warehouse.bigquery.faults import misfitting
+from fleetslo.warehouse.bigquery.misfits import misfits
 from fleetslo.warehouse.bigquery.reading import Reader
 from fleetslo.warehouse.contracts import read_contracts
 from fleetslo.warehouse.queries import Query, read_query
+from fleetslo.warehouse.statement import statement
 from fleetslo.warehouse.types import Type
+from fleetslo.warehouse.watching import Silence, Watcher
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -61,6 +66,7 @@ class BigQueryWarehouse(Warehouse):
             self.settings.bigquery_bytes_limit if bytes_limit is None else bytes_limit
         )
         self._given, self._patience = client, patience or Patience()
+        self._watcher: Watcher = Silence()
 
     @property
     def dataset_id(self) -> str:
@@ -79,22 +85,89 @@ class BigQueryWarehouse(Warehouse):
     @cached_property
     def asker(self) -> Asker:
         """What asks the dataset; made when it is first used."""
-        reader = Reader(over_storage=self.settings.bigquery_endpoint is None)
-        return Asker(
-            self.client, self.url, self.dataset_id, self.bytes_limit, reader, self._patience
+        reader = Reader(
+            storage(self.settings), self.settings.result_bytes_limit, self._patience.request_s
         )
+        return Asker(
+            self.client,
+            self.url,
+            self.dataset_id,
+            self.bytes_limit,
+            reader,
+            self._patience,
+            self._watcher,
+        )
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell a watcher how each question goes from now on."""
+        self._watcher = watcher
+        if "asker" in vars(self):
+            self.asker.watcher = watcher
 
     def estimate(self, name: str, **parameters: Any) -> Estimate:
         """Return what a named query would read; nothing else is asked."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        return self.asker.estimate(query.sql, _parameters(query, bound), name)
+        return self.asker.estimate(query.sql, _parameters(query.bound_types, bound), name)
 
     def query(self, name: str, **parameters: Any) -> pl.DataFrame:
         """Return the answer to a named query, cast to its contract; see ``Warehouse.query``."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        return query.cast(self.asker.answer(query.sql, _parameters(query, bound), name))
+        frame = self.asker.answer(query.sql, _parameters(query.bound_types, bound), name)
+        with self._fitting(query):
+            return query.cast(frame)
+
+    @contextmanager
+    def _fitting(self, query: Query) -> Iterator[None]:
+        """Say of an answer that does not fit its contract which table does not either.
+
+        Raises:
+            MigrationNeeded: a stored column has another type than its contract says.
+            ContractError: the tables are as they should be, so the query is not.
+        """
+        try:
+            yield
+        except ContractError:
+            found = misfits(self.client, self.dataset_id, query.sql)
+            if found:
+                raise MigrationNeeded(misfitting(self.url, query.name, found)) from None
+            raise
+
+    def sql(self, text: str, /, **parameters: Any) -> pl.DataFrame:
+        """Return the answer to a SELECT that a person typed; see ``Warehouse.sql``."""
+        typed = statement(text, parameters)
+        return self.asker.answer(typed.sql, _parameters(typed.types, typed.values), "sql")
+
+    def batches(self, name: str, **parameters: Any) -> Generator[pl.DataFrame, None, None]:
+        """Yield the answer to a named query in pieces; see ``Warehouse.batches``."""
+        query = read_query(name)
+        bound = query.bind(**parameters)
+        asked = self.asker.batches(query.sql, _parameters(query.bound_types, bound), name)
+        with closing(asked) as pieces:
+            for piece in pieces:
+                with self._fitting(query):
+                    cast = query.contract.cast(piece)
+                yield cast
+
+    def bytes_to_read(self, name: str, **parameters: Any) -> int | None:
+        """Return what a named query would read; nothing else is asked."""
+        return self.estimate(name, **parameters).byte_count
+
+    def last_job(self) -> Mapping[str, Any]:
+        """Return what the last question cost; see ``Warehouse.last_job``."""
+        asked = self.asker.last
+        if asked is None:
+            return {}
+        return {
+            "bytes_read": asked.bytes_processed,
+            "cached": asked.cache_hit,
+            "job_id": asked.job_id,
+        }
+
+    def label(self, **labels: str) -> None:
+        """Let jobs from now on carry these labels."""
+        self.asker.labels.update(labels)
 
     def describe(self) -> pl.DataFrame:
         """Return one row per table: table, says, rows, days, first, last, bytes."""
@@ -197,7 +270,7 @@ class BigQueryWarehouse(Warehouse):
         return creating.migrate(self)
 
 
-def _parameters(query: Query, bound: Mapping[str, Any]) -> list[Any]:
+def _parameters(types: Mapping[str, Type], bound: Mapping[str, Any]) -> list[Any]:
     from google.cloud import bigquery
 
     def parameter(name: str, kind: Type) -> Any:
@@ -205,7 +278,7 @@ def _parameters(query: Query, bound: Mapping[str, Any]) -> list[Any]:
             return bigquery.ArrayQueryParameter(name, kind.element.kind, bound[name])
         return bigquery.ScalarQueryParameter(name, kind.kind, bound[name])
 
-    return [parameter(name, kind) for name, kind in query.bound_types.items()]
+    return [parameter(name, kind) for name, kind in types.items()]
 
 
 def _day(partition: str | None) -> datetime | None:
