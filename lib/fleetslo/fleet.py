@@ -26,6 +26,7 @@ from fleetslo.service import ServiceView
 from fleetslo.settings import Settings, load_settings
 from fleetslo.squad import SquadView
 from fleetslo.warehouse.base import Warehouse, open_warehouse
+from fleetslo.warehouse.extracts import Extracts
 from fleetslo.warehouse.queries import read_query
 from fleetslo.warehouse.rollups import RollupReport
 
@@ -338,9 +339,15 @@ def _no_service(name: str, known: list[str], period: Period) -> str:
 def open_fleet(url: str | None = None) -> Fleet:
     """Return the fleet in the warehouse that the settings, or ``url``, name.
 
+    In a notebook of a batch its questions are answered from what the batch asked once for all.
+
     Raises:
         SettingsError: a setting is wrong.
         WarehouseMissing: there is no warehouse there.
     """
     settings = load_settings({"warehouse": url}).settings
+    if settings.batch is not None:
+        extracts = Extracts(settings.batch, settings.report)
+        if url is None or url == extracts.url:
+            return Fleet(settings, extracts)
     return Fleet(settings, open_warehouse(settings.warehouse))

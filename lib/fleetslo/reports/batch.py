@@ -93,7 +93,7 @@ def run_batch(
     read_published(site)  # a site that cannot be read is found before the work, not after it
     by_path = {job.path: job for job in jobs}
     as_of = next((job.as_of for job in jobs), "")
-    manifest = Manifest(run_folder, run_id, as_of, by_path)
+    manifest = Manifest(run_folder, run_id, as_of, by_path, batch=settings.batch)
     batch = _Batch(settings, manifest, site, progress or Silent(), dict(catalogue or {}))
     manifest.write("running")
     try:
@@ -137,14 +137,17 @@ class _Batch:
 
     def execute(self, pool: Pool[Any], stop: Stop) -> None:
         """Run every notebook; afterwards each job has a result."""
-        environ = notebook_environ(self._settings)
+        environs = {
+            name: notebook_environ(self._settings.model_copy(update={"report": name}))
+            for name in {job.notebook for job in self._jobs.values()}
+        }
         timeout_s = self._settings.notebook_timeout_s
         tasks = [
             Execute(
                 job,
                 self._manifest.folder,
                 self._manifest.run_id,
-                environ,
+                environs[job.notebook],
                 self._settings.project,
                 timeout_s,
             )

@@ -7,11 +7,15 @@ from typing import Any
 from fleetslo.fleet import Fleet, open_fleet
 from fleetslo.periods import Period
 from fleetslo.reports.batch import BatchReport, run_batch
-from fleetslo.reports.jobs import BatchProgress
+from fleetslo.reports.jobs import BatchProgress, Silent
+from fleetslo.reports.manifest import new_run_id
 from fleetslo.reports.notebooks import describe, find_notebook
+from fleetslo.reports.questions import ask_beforehand
 from fleetslo.reports.schedule import Entry, plan_jobs, read_schedule
 from fleetslo.reports.single import run_report
 from fleetslo.settings import Settings
+from fleetslo.warehouse.base import open_warehouse
+from fleetslo.warehouse.extracts import Extracts, extracted
 
 
 def run_schedule(
@@ -25,15 +29,34 @@ def run_schedule(
 ) -> BatchReport:
     """Run the reports of ``notebooks/schedule.yaml`` and publish the site.
 
+    What their notebooks declare is asked once for the whole fleet, before the first one runs.
+
     ``as_of`` empty is the newest whole day of data, ``only`` keeps some reports and ``every`` those
     of one rhythm; see ``plan_jobs``. ``note`` is told what a reader should know before it runs.
 
     Raises:
         WarehouseMissing, WarehouseEmpty, PeriodError, NoData: before anything runs.
+        NotebookError, WarehouseError: what is declared is wrong, or would read too much.
         NotebookFailed, Cancelled, OutputError: see ``run_batch``.
     """
-    fleet = open_fleet(settings.warehouse)
-    if (late := fleet.warehouse.pending()) and note is not None:
+    run_id = new_run_id()
+    with extracted(settings.home, open_warehouse(settings.warehouse), run_id) as extracts:
+        return _run(
+            settings, extracts, as_of, only, every, progress or Silent(), note or (lambda _: None)
+        )
+
+
+def _run(
+    settings: Settings,
+    extracts: Extracts,
+    as_of: str,
+    only: Sequence[str],
+    every: str | None,
+    progress: BatchProgress,
+    note: Callable[[str], None],
+) -> BatchReport:
+    fleet = Fleet(settings, extracts)
+    if late := fleet.warehouse.pending():
         note(
             f"{max(late.values())} days changed since the last rollup and are not in these "
             "reports; run 'fleetslo warehouse rollup' first"
@@ -44,7 +67,14 @@ def run_schedule(
     jobs = plan_jobs(
         entries, as_of=end, services=sorted(catalogue), squads=squads, every=every, only=only
     )
-    return run_batch(jobs, settings, catalogue=catalogue, progress=progress)
+    ask_beforehand(jobs, fleet, extracts, settings, progress, note)
+    return run_batch(
+        jobs,
+        settings.model_copy(update={"batch": extracts.folder}),
+        catalogue=catalogue,
+        progress=progress,
+        run_id=extracts.run,
+    )
 
 
 def _catalogue(
