@@ -59,7 +59,7 @@ def declared(notebook: Notebook) -> list[Declared]:
         try:
             one = Declared.model_validate(entry)
             read_query(one.name)
-            _shifted(one, Period.parse("7d", as_of="2000-01-01"))
+            _refuse_unreadable(one)
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(map(str, first["loc"])) or "the entry"
@@ -68,6 +68,14 @@ def declared(notebook: Notebook) -> list[Declared]:
             raise NotebookError(f"{where}, entry {place}: {error}") from None
         found.append(one)
     return found
+
+
+def _refuse_unreadable(one: Declared) -> None:
+    lengths = [one.period.removeprefix("report"), one.before.removeprefix("period")]
+    if one.lookback not in ("windows", "alerts"):
+        lengths.append(one.lookback)
+    for length in filter(None, lengths):
+        Period.parse(length, as_of="2000-01-01")
 
 
 def _shifted(one: Declared, report: Period) -> Period:
