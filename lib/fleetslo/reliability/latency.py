@@ -103,8 +103,8 @@ def count_at_most(buckets: Sequence[int], counts: Sequence[int], seconds: float)
 
     ``low`` counts the buckets that lie wholly under it, ``high`` adds the one that it cuts, and
     ``value`` the part of that one below it, by logarithm. All three are equal where the threshold
-    is a bucket bound (to within ``BOUND_TOLERANCE``), and in the lowest bucket: what that holds took
-    no time that a clock could tell.
+    is a bucket bound (to within ``BOUND_TOLERANCE``), and in the lowest bucket: what that holds
+    took no time that a clock could tell.
 
     Raises:
         ParameterError: the threshold is negative or not finite, or the histogram is malformed.
