@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from fleetslo.warehouse.rollups import Measure
+    from fleetslo.warehouse.sources import Source
     from fleetslo.warehouse.watching import Watcher
 
 # (what is being done, how much of it is done, how much there is)
@@ -146,7 +147,7 @@ class Warehouse(ABC):
         files: Sequence[Path],
         *,
         step: timedelta | None = None,
-        source: str | None = None,
+        source: "str | Source | None" = None,
         parameters: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> LoadReport:
@@ -156,9 +157,9 @@ class Warehouse(ABC):
             table: the table to fill.
             files: Parquet, CSV (``.csv``, ``.csv.gz``) or NDJSON files.
             step: how much time one row covers, where the source is coarser than the table.
-            source: the name of a mapping under ``queries/sources/`` that turns the files into
-                rows of the table.
-            parameters: what that mapping asks for.
+            source: what turns the files into rows of the table: a name under
+                ``queries/sources/``, or a source that a mapping of yours made.
+            parameters: what that source asks for.
             progress: called with (what, done, total).
 
         Raises:

@@ -27,7 +27,7 @@ from fleetslo.warehouse.engine import (
 from fleetslo.warehouse.journal import locked, recover
 from fleetslo.warehouse.layout import Layout
 from fleetslo.warehouse.queries import Query, for_duckdb, read_query
-from fleetslo.warehouse.sources import read_source
+from fleetslo.warehouse.sources import Source, read_source
 from fleetslo.warehouse.statement import statement
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class DuckDBWarehouse(Warehouse):
         files: Sequence[Path],
         *,
         step: timedelta | None = None,
-        source: str | None = None,
+        source: str | Source | None = None,
         parameters: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> LoadReport:
@@ -174,8 +174,8 @@ class DuckDBWarehouse(Warehouse):
         filled = contract(table)
         self.require()
         migrations.require_current(self.layout, [filled])
-        mapping = read_source(source) if source is not None else None
-        job = loading.job(filled, files, step, mapping, parameters)
+        named = read_source(source) if source is not None else None
+        job = loading.job(filled, files, step, named, parameters)
         return loading.load(self.layout, job, progress)
 
     def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:

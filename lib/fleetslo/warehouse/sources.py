@@ -176,13 +176,15 @@ class Source:
         return values
 
 
-def read_source(name: str) -> Source:
-    """Return the source of a name such as ``petshop/requests``.
+def read_source(name: str | Source) -> Source:
+    """Return the source of a name such as ``petshop/requests``; a source itself is given back.
 
     Raises:
         UnknownName: there is no such source.
         ContractError: its YAML is wrong; the message names file and key.
     """
+    if isinstance(name, Source):
+        return name
     sql, words = (resources.find("queries", f"sources/{name}.{end}") for end in ("sql", "yaml"))
     if sql is None or words is None:
         known = list_sources()

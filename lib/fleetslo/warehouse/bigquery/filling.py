@@ -11,6 +11,7 @@ from fleetslo.warehouse.contracts import Contract
 
 if TYPE_CHECKING:
     from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
+    from fleetslo.warehouse.sources import Source
 
 
 def load(
@@ -19,7 +20,7 @@ def load(
     files: Sequence[Path],
     *,
     step: timedelta | None = None,
-    source: str | None = None,
+    source: "str | Source | None" = None,
     parameters: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> LoadReport:

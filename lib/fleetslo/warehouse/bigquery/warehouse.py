@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from google.cloud import bigquery
 
     from fleetslo.warehouse.rollups import Measure
+    from fleetslo.warehouse.sources import Source
 
 _FRESH = (("requests_hourly", timedelta(hours=1)), ("slo_minutes", timedelta(minutes=1)))
 """Tables whose newest row says how far the data reaches, and how much time a row covers."""
@@ -232,7 +233,7 @@ class BigQueryWarehouse(Warehouse):
         files: Sequence[Path],
         *,
         step: timedelta | None = None,
-        source: str | None = None,
+        source: "str | Source | None" = None,
         parameters: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> LoadReport:
