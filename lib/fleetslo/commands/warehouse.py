@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fleetslo.commands.screen import bytes_text, pairs, progress, say, table
+from fleetslo.commands.screen import Progress, bytes_text, pairs, progress, say, table
+
+if TYPE_CHECKING:
+    from fleetslo.warehouse.base import LoadReport, Warehouse
+    from fleetslo.warehouse.mappings import TableMapping
 
 app = typer.Typer(help="The stored data: make it, fill it, check it.", no_args_is_help=True)
 
@@ -49,34 +53,55 @@ def create(warehouse: Address = None) -> None:
 def load(
     table_name: Annotated[str, typer.Argument(metavar="TABLE", help="the table to fill")],
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Parquet, CSV or NDJSON, .gz too")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="[FILE...]", help="Parquet, CSV or NDJSON, .gz too"),
+    ] = None,
     step: Annotated[
         str | None, typer.Option(help="the source reports every 5m, say; default: every minute")
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="a mapping under queries/sources, such as petshop/requests")
+        str | None,
+        typer.Option(
+            help="SQL under queries/sources that makes rows of the table, such as apollo/requests, "
+            "backstage/services, cloud-monitoring/requests, four-keys/deployments, "
+            "load-balancer/log_sink/requests, opentelemetry/requests, or one of your own"
+        ),
     ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(
+            help="a file under queries/mappings that says what your columns mean to a source; "
+            "without files it reads the table in BigQuery that it names"
+        ),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="where the period that a mapping reads begins")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="where that period ends")] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="a parameter of the source")
     ] = None,
     warehouse: Address = None,
 ) -> None:
-    """Load files into a table: every row is checked first, then all of it or nothing."""
+    """Load files or a table of yours: every row is checked first, then all of it or nothing."""
     from fleetslo.warehouse.base import open_warehouse
 
     length = _step(step)
     given = pairs(parameter or [])
+    mapped = _mapping(mapping, source, files, start, end)
     place = open_warehouse(_url(warehouse))
     with progress() as show:
-        report = place.load(
-            table_name,
-            files,
-            step=length,
-            source=source,
-            parameters=given,
-            progress=show,
-        )
+        if mapped is not None and not files:
+            report = _load_mapped(place, table_name, mapped, start, end, length, given, show)
+        else:
+            report = place.load(
+                table_name,
+                files or [],
+                step=length,
+                source=mapped.for_files(table_name) if mapped else source,
+                parameters=given,
+                progress=show,
+            )
     for path in report.already_loaded:
         say(f"{path}: already loaded, left as it is")
     say(
@@ -85,6 +110,62 @@ def load(
     )
     if report.rows:
         say("Run 'fleetslo warehouse rollup' to bring hours, days and objectives up to date.")
+
+
+def _mapping(
+    name: str | None,
+    source: str | None,
+    files: list[Path] | None,
+    start: str | None,
+    end: str | None,
+) -> "TableMapping | None":
+    """Return the mapping of a load; options that do not go together are refused."""
+    from fleetslo.errors import UsageError
+
+    if (start or end) and (name is None or files):
+        raise UsageError(
+            "--from and --to bound what a mapping reads in BigQuery; of files every row is loaded"
+        )
+    if name is None:
+        return None
+    if source is not None:
+        raise UsageError(f"mapping {name!r} names its source itself; leave out --source")
+    from fleetslo.warehouse.mappings import read_mapping
+
+    return read_mapping(name)
+
+
+def _load_mapped(
+    place: "Warehouse",
+    table_name: str,
+    mapping: "TableMapping",
+    start: str | None,
+    end: str | None,
+    step: timedelta | None,
+    given: dict[str, str],
+    show: Progress,
+) -> "LoadReport":
+    """Load the table in BigQuery that a mapping names."""
+    from fleetslo.errors import UsageError
+    from fleetslo.periods import instant
+    from fleetslo.warehouse.bigquery.mapped import load as load_mapped
+    from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
+
+    if not isinstance(place, BigQueryWarehouse):
+        raise UsageError(
+            f"{place.url} reads files alone; name files that hold what mapping {mapping.name!r} "
+            "reads, or a warehouse bigquery://project/dataset"
+        )
+    return load_mapped(
+        place,
+        table_name,
+        mapping,
+        start=instant(start) if start else None,
+        end=instant(end) if end else None,
+        step=step,
+        parameters=given,
+        progress=show,
+    )
 
 
 @app.command()

@@ -224,8 +224,8 @@ def _source(name: str, sql: str, words: Path, given: Any) -> Source:
         parameters={
             key: _parameter(words, key, of) for key, of in (given.get("parameters") or {}).items()
         },
-        step=_length(words, "step", given.get("step")),
-        lookback=_length(words, "lookback", given.get("lookback")) or timedelta(0),
+        step=length(words, "step", given.get("step")),
+        lookback=length(words, "lookback", given.get("lookback")) or timedelta(0),
         usual=_usual(words, given.get("usual") or {}, reads["raw"]),
         time=given.get("time"),
     )
@@ -257,7 +257,12 @@ def _usual(words: Path, given: Any, raw: Mapping[str, Any]) -> dict[str, str]:
     return {column: str(expression) for column, expression in given.items()}
 
 
-def _length(words: Path, key: str, given: Any) -> timedelta | None:
+def length(words: Path, key: str, given: Any) -> timedelta | None:
+    """Return the length of time that a key of a file gives, such as 5m, or None.
+
+    Raises:
+        ContractError: it is no length.
+    """
     if given is None:
         return None
     number, unit = str(given)[:-1], str(given)[-1:]
