@@ -15,6 +15,7 @@ from fleetslo.errors import (
     WarehouseEmpty,
     nearest,
 )
+from fleetslo.explore.asking import CellWatcher
 from fleetslo.judgements import earlier_judgements, judgements, spending
 from fleetslo.measuring import measures_of, objective_files, objectives_in_force
 from fleetslo.overview import Overview
@@ -339,7 +340,9 @@ def _no_service(name: str, known: list[str], period: Period) -> str:
 def open_fleet(url: str | None = None) -> Fleet:
     """Return the fleet in the warehouse that the settings, or ``url``, name.
 
-    In a notebook of a batch its questions are answered from what the batch asked once for all.
+    In JupyterLab each cell shows what its questions to BigQuery cost, and asks before one that
+    reads more than the limit. In a notebook of a batch its questions are answered from what the
+    batch asked once for all.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -350,4 +353,6 @@ def open_fleet(url: str | None = None) -> Fleet:
         extracts = Extracts(settings.batch, settings.report)
         if url is None or url == extracts.url:
             return Fleet(settings, extracts)
-    return Fleet(settings, open_warehouse(settings.warehouse))
+    warehouse = open_warehouse(settings.warehouse)
+    warehouse.watch(CellWatcher(settings.price_per_tib))
+    return Fleet(settings, warehouse)

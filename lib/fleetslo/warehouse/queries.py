@@ -117,7 +117,7 @@ class Query:
         return {**self.parameters, "since": Type("TIMESTAMP")}
 
     def bind(self, **parameters: Any) -> dict[str, Any]:
-        """Return the values of all parameters, checked; ``services`` is [] unless given.
+        """Return the values of all parameters, checked; ``services`` is [] unless given, sorted.
 
         A query with a lookback also gets ``since``: that long before ``start``. Its partitions
         are bounded by ``since`` and ``end``, those of other queries by ``start`` and ``end``.
@@ -136,6 +136,8 @@ class Query:
                     f"query {self.name!r} needs {name!r} ({kind}); it takes {self._signature()}"
                 )
             bound[name] = _checked(self.name, name, kind, parameters[name])
+        if "services" in bound:  # the same set in the same bytes, which BigQuery's cache knows by
+            bound["services"] = sorted(set(bound["services"]))
         if {"start", "end"} <= bound.keys() and bound["start"] >= bound["end"]:
             raise ParameterError(
                 f"query {self.name!r}: start {bound['start'].isoformat()} is not before "
