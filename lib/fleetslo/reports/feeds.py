@@ -10,7 +10,7 @@ that a site reads the same wherever it is put; its ids are not addresses and nev
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from fleetslo.charts import words
@@ -45,7 +45,7 @@ def feed(squad: str, pages: Iterable[Page]) -> bytes:
     root = Element("feed", {"xmlns": _ATOM, "xml:lang": "en"})
     SubElement(root, "title").text = _clean(f"Reliability of {squad}")
     SubElement(root, "id").text = f"urn:fleetslo:{path}"
-    SubElement(root, "updated").text = max(map(_updated, newest), default=_text(datetime.min))
+    SubElement(root, "updated").text = max(map(_updated, newest))
     SubElement(root, "link", {"rel": "self", "href": relative(path, path)})
     SubElement(root, "link", {"rel": "alternate", "href": relative("index.html", path)})
     author = SubElement(root, "author")
@@ -71,9 +71,5 @@ def _clean(text: str) -> str:
 
 def _updated(page: Page) -> str:
     """Return when the run of a page began: its name starts with it."""
-    moment = datetime.strptime(page.run_id.partition("-")[0], "%Y%m%dT%H%M%SZ")
-    return _text(moment)
-
-
-def _text(moment: datetime) -> str:
-    return moment.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    begun = datetime.strptime(page.run_id.partition("-")[0], "%Y%m%dT%H%M%S%z")
+    return begun.strftime("%Y-%m-%dT%H:%M:%SZ")
