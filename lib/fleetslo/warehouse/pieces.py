@@ -3,7 +3,7 @@
 ::
 
     <folder>/all.parquet          a small answer: one file, sorted by service
-    <folder>/bucket-07.parquet    a large one: a service's rows are where its name hashes to
+    <folder>/bucket-007.parquet   a large one: a service's rows are where its name hashes to
 
 The same name lies in the same file on every machine, so that a reader opens no other.
 """
@@ -17,9 +17,9 @@ import polars as pl
 from fleetslo.warehouse.contracts import Contract
 from fleetslo.warehouse.layout import ROW_GROUP_ROWS
 
-BUCKETS = 64
-"""A fleet of 3,000 services has 3e8 rows of ``slo/minutes`` in four weeks: 5e6 rows in a bucket."""
-HELD_BYTES = 128 * 1024**2
+BUCKETS = 128
+"""A fleet of 3,000 services has 3e8 rows of ``slo/minutes`` in four weeks: 190 MB a bucket."""
+HELD_BYTES = 64 * 1024**2
 """Rows that are held before they are written; sorting takes as much again, or twice that."""
 
 _WHOLE = "all.parquet"
@@ -45,26 +45,25 @@ def write_pieces(
         OSError: the folder cannot be written.
     """
     held: list[pl.DataFrame] = []
-    size = count = runs = 0
+    runs: dict[int, list[Path]] = {}
+    size = count = 0
     for piece in pieces:
         count += piece.height
         held.append(piece)
         size += int(piece.estimated_size())
         if by is not None and size > held_bytes:
             _write_run(pl.concat(held), by, folder, runs)
-            held, size, runs = [], 0, runs + 1
+            held, size = [], 0
     rest = pl.concat([pl.DataFrame(schema=contract.schema), *held])
-    if runs == 0 or by is None:
+    if not runs or by is None:
         _write(rest if by is None else rest.sort(by, maintain_order=True), folder / _WHOLE)
         return count
     _write_run(rest, by, folder, runs)
-    for bucket in range(BUCKETS):
-        of = sorted(folder.glob(f".run-*-{bucket:02}.parquet"))
-        if of:
-            rows = pl.concat(pl.read_parquet(path) for path in of)
-            _write(rows.sort(by, maintain_order=True), folder / f"bucket-{bucket:02}.parquet")
-            for path in of:
-                path.unlink()
+    for bucket, of in sorted(runs.items()):
+        part = pl.concat(pl.read_parquet(path) for path in of)
+        _write(part.sort(by, maintain_order=True), _bucket(folder, bucket))
+        for path in of:
+            path.unlink()
     return count
 
 
@@ -72,15 +71,21 @@ def _write(rows: pl.DataFrame, file: Path) -> None:
     rows.write_parquet(file, compression="zstd", row_group_size=ROW_GROUP_ROWS, statistics=True)
 
 
-def _write_run(rows: pl.DataFrame, by: str, folder: Path, run: int) -> None:
-    """Write rows that wait for the others of their buckets."""
+def _write_run(rows: pl.DataFrame, by: str, folder: Path, runs: dict[int, list[Path]]) -> None:
+    """Write rows that wait for the others of their buckets, and note their files."""
     names = rows[by].unique()
     buckets = pl.Series("bucket", [bucket_of(name) for name in names], dtype=pl.UInt8)
     parts = rows.with_columns(bucket=rows[by].replace_strict(names, buckets)).partition_by(
         "bucket", as_dict=True, include_key=False
     )
     for (bucket,), part in parts.items():
-        part.write_parquet(folder / f".run-{run:05}-{bucket:02}.parquet", compression="lz4")
+        of = runs.setdefault(bucket, [])
+        of.append(folder / f".run-{bucket:03}-{len(of):05}.parquet")
+        part.write_parquet(of[-1], compression="lz4")
+
+
+def _bucket(folder: Path, bucket: int) -> Path:
+    return folder / f"bucket-{bucket:03}.parquet"
 
 
 def bucket_of(name: str) -> int:
@@ -96,5 +101,5 @@ def files_of(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     if not names:
         return sorted(folder.glob("bucket-*.parquet"))
     wanted = sorted({bucket_of(name) for name in names})
-    files = [folder / f"bucket-{bucket:02}.parquet" for bucket in wanted]
+    files = [_bucket(folder, bucket) for bucket in wanted]
     return [file for file in files if file.is_file()]

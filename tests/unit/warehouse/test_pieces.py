@@ -55,7 +55,7 @@ def test_a_service_reads_one_bucket(tmp_path):
     write_pieces(iter(PIECES), CONTRACT, "service", tmp_path, 1)
     assert len(files_of(tmp_path, ["service-7"])) == 1
     assert files_of(tmp_path, [f"absent-{number}" for number in range(1000)])
-    # CRC-32 of "123456789" is 0xCBF43926 (the check value of its standard); its last six bits: 38.
+    # CRC-32 of "123456789" is 0xCBF43926 (the check value of its standard); its last seven bits: 38.
     assert bucket_of("123456789") == 0x26
 
 
