@@ -1,5 +1,6 @@
 """Mapping files: what they say, what is refused, and rows of files of the user's own."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -206,6 +207,16 @@ def test_an_array_of_labels_is_read_through_a_sub_select(project: Path) -> None:
         read_mapping("our-lb").for_files("requests").rows([project / "log.parquet"]).to_dicts()
     )
     assert found["service"] == "cart"
+
+
+def test_the_mapping_of_the_readme_fits_its_source(project: Path) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    [text] = re.findall(r"^```yml\n(.*?)^```", readme, re.S | re.M)
+    says(project, text)
+    mapping = read_mapping("our-lb")
+    sql = mapping.statement(mapping.source_for("requests"), "t", bounded=True)
+    assert "timestamp >= @start" in sql
+    assert sqlglot.parse_one(sql, read="bigquery").find(sqlglot.exp.Union) is None
 
 
 def test_mappings_are_listed_and_an_unknown_one_gets_a_suggestion(project: Path) -> None:
