@@ -99,7 +99,8 @@ def load(
                 files or [],
                 step=length,
                 source=mapped.for_files(table_name) if mapped else source,
-                parameters=given,
+                # With them a file is told apart from the same one under other parameters.
+                parameters={**mapped.parameters, **given} if mapped else given,
                 progress=show,
             )
     for path in report.already_loaded:

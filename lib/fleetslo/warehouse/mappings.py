@@ -50,10 +50,10 @@ class TableMapping:
     source: str
     columns: Mapping[str, str]
     reads: Mapping[str, Type]
+    parameters: Mapping[str, Any]
     table: str | None = None
     time: str | None = None
     step: timedelta | None = None
-    parameters: Mapping[str, Any] | None = None
 
     def source_for(self, table: str) -> Source:
         """Return the source that fills a table, with the parameters that the mapping gives.
@@ -72,7 +72,7 @@ class TableMapping:
             )
         source = named[table]
         known = dict(source.parameters)
-        for key, value in (self.parameters or {}).items():
+        for key, value in self.parameters.items():
             if key not in known:
                 raise ContractError(
                     f"{self.path}: parameters: source {source.name} has no {key!r}."

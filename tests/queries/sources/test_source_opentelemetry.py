@@ -3,8 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mapped_sources import raw_rows
 
 from fleetslo.reliability.latency import bucket_of
+from fleetslo.warehouse.sources import read_source
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 REQUESTS, RUNTIMES = "opentelemetry/requests", "opentelemetry/runtimes"
@@ -104,6 +108,28 @@ def test_a_bound_of_zero_has_nothing_below_it(ask):
 def test_all_of_one_duration_stay_in_its_bucket(ask):
     [row] = ask(REQUESTS, [explicit([0.1, 0.5], [0, 9, 0], min_s=0.3, max_s=0.3)])
     assert counts(row) == {bucket_of(0.3): 9}
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.floats(1e-4, 100), min_size=1, max_size=6, unique=True).map(sorted),
+    st.lists(st.integers(0, 50), min_size=7, max_size=7),
+)
+def test_whatever_the_bounds_every_request_stays_between_its_own(tmp_path, bounds, held):
+    held = held[: len(bounds) + 1]
+    file = tmp_path / "raw.parquet"
+    raw_rows(read_source(REQUESTS), [explicit(bounds, held)]).write_parquet(file)
+    [row] = read_source(REQUESTS).rows([file]).to_dicts()
+    assert sum(counts(row).values()) == sum(held)
+    for place, seconds in enumerate(bounds):
+        # Those at or under a bound: all of the lower buckets, and none of the next but its own.
+        under = sum(count for bucket, count in counts(row).items() if bucket < bucket_of(seconds))
+        reached = sum(
+            count for bucket, count in counts(row).items() if bucket <= bucket_of(seconds)
+        )
+        assert under <= sum(held[: place + 1]) <= reached
 
 
 def test_only_the_servers_faults_count(ask):

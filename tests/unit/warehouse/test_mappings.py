@@ -13,6 +13,7 @@ from fleetslo import resources
 from fleetslo.cli import app
 from fleetslo.errors import ContractError, UnknownName
 from fleetslo.warehouse.base import open_warehouse
+from fleetslo.warehouse.contracts import contract
 from fleetslo.warehouse.mappings import list_mappings, read_mapping
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -110,6 +111,18 @@ def test_parameters_and_the_step_are_those_of_the_mapping(project: Path) -> None
     assert source.values({"service": "cart"}) == {"service": "cart"}
     says(project, YAML + "step: 5m\n")
     assert read_mapping("our-lb").source_for("requests").step == timedelta(minutes=5)
+
+
+def test_a_file_under_other_parameters_is_loaded_again(project: Path) -> None:
+    (project / "entities.csv").write_text(
+        'kind,metadata,spec\nComponent,"{""name"": ""cart""}",{}\n'
+    )
+    backstage = "says: x\nsource: backstage\ncolumns: {metadata: metadata, spec: spec}\n"
+    load = ("load", "services", "entities.csv", "--mapping", "our-lb")
+    for since in ("2026-01-01", "2026-02-01"):
+        says(project, backstage + f"parameters: {{valid_from: '{since}'}}\n")
+        assert "services: 1 rows" in run(*load)[1]
+    assert "already loaded" in run(*load)[1]
 
 
 def test_the_statement_is_one_query_the_same_each_time(project: Path) -> None:
@@ -216,7 +229,8 @@ def test_the_mapping_of_the_readme_fits_its_source(project: Path) -> None:
     mapping = read_mapping("our-lb")
     sql = mapping.statement(mapping.source_for("requests"), "t", bounded=True)
     assert "timestamp >= @start" in sql
-    assert sqlglot.parse_one(sql, read="bigquery").find(sqlglot.exp.Union) is None
+    answered = sqlglot.parse_one(sql, read="bigquery").named_selects  # type: ignore[attr-defined]
+    assert answered == list(contract("requests").by_name)
 
 
 def test_mappings_are_listed_and_an_unknown_one_gets_a_suggestion(project: Path) -> None:

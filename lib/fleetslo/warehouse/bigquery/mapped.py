@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fleetslo.errors import ContractError, ParameterError, UsageError, WarehouseError, nearest
 from fleetslo.warehouse.base import LoadReport, Progress
 from fleetslo.warehouse.bigquery import filling
+from fleetslo.warehouse.bigquery.faults import explained
 from fleetslo.warehouse.contracts import Contract, contract
 from fleetslo.warehouse.mappings import TableMapping
 from fleetslo.warehouse.sources import Source
@@ -126,12 +127,13 @@ def _refuse_columns(warehouse: "BigQueryWarehouse", mapping: TableMapping, sourc
     table = mapping.table or ""
     if "*" in table or "$" in table:
         return
-    try:
-        held = [field.name for field in warehouse.client.get_table(table).schema]
-    except NotFound:
-        raise WarehouseError(
-            f"{mapping.path}: from: there is no table {table}, or you may not see it"
-        ) from None
+    with explained(warehouse.url, f"mapping {mapping.name}"):
+        try:
+            held = [field.name for field in warehouse.client.get_table(table).schema]
+        except NotFound:
+            raise WarehouseError(
+                f"{mapping.path}: from: there is no table {table}, or you may not see it"
+            ) from None
     known = {name.lower() for name in held}
     for column in mapping.taken_by_name(source):
         if column.lower() not in known:
