@@ -11,7 +11,8 @@ from fleetslo.reliability.latency import bucket_of
 from fleetslo.warehouse.sources import read_source
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
-REQUESTS, RUNTIMES = "opentelemetry/requests", "opentelemetry/runtimes"
+REQUESTS, ERRORS = "opentelemetry/requests", "opentelemetry/errors"
+RUNTIMES = "opentelemetry/runtimes"
 
 
 def point(count, **others):
@@ -145,6 +146,24 @@ def test_only_the_servers_faults_count(ask):
     assert (row["request_count"], row["error_count"]) == (15, 5)
     assert counts(row) == {-54: 10}
     assert row["duration_sum_s"] == pytest.approx((5 + 4 + 1) * 0.1)
+
+
+def test_errors_are_all_that_was_not_ok(ask):
+    rows = [
+        point(5), point(4, status=302), point(3, status=404, error_type="404"),
+        point(2, status=503, error_type="503"), point(1, status=503, error_type="503"),
+        point(6, status=None, error_type="java.io.IOException"), point(7, status=None),
+        point(0, status=500),
+    ]  # fmt: skip
+    found = ask(ERRORS, rows)
+    assert [(row["error"], row["error_count"], row["is_fault"]) for row in found] == [
+        ("404", 3, False),
+        ("503", 2 + 1, True),
+        ("java.io.IOException", 6, True),
+    ]
+    assert (found[0]["minute"], found[0]["endpoint"]) == (NOON, "GET /cart/{id}")
+    with pytest.raises(Exception, match=r"must have delta temporality"):
+        ask(ERRORS, [point(1, status=500, temporality="cumulative")])
 
 
 def test_a_histogram_without_buckets_has_counts_alone(ask):
