@@ -97,6 +97,38 @@ def test_the_usual_columns_of_a_log_sink_need_no_mapping(place: Place) -> None:
     assert second["minute"] == NOON + MINUTE
 
 
+# The view of a log bucket's linked dataset, as far as it matters here.
+VIEW = (
+    "CREATE TABLE `{table}` (log_name STRING, insert_id STRING, `timestamp` TIMESTAMP, "
+    "resource STRUCT<type STRING, labels JSON>, http_request STRUCT<request_method STRING, "
+    "request_url STRING, status INT64, latency STRUCT<seconds INT64, nanos INT64>>, "
+    "json_payload JSON)"
+)
+SEEN = (
+    "('requests', '{id}', TIMESTAMP '{at}', STRUCT('http_load_balancer' AS type, "
+    "JSON '{{\"backend_service_name\": \"cart\"}}' AS labels), STRUCT('GET' AS request_method, "
+    "'https://shop.example/cart/17' AS request_url, 200 AS status, "
+    "STRUCT(0 AS seconds, 250000000 AS nanos) AS latency), "
+    'JSON \'{{"statusDetails": "response_sent_by_backend"}}\')'
+)
+
+
+def test_the_usual_columns_of_log_analytics_need_no_mapping(place: Place) -> None:
+    table = f"{place.table}_view"
+    place.warehouse.client.query(VIEW.format(table=table)).result()
+    # The entry a arrived twice.
+    rows = ", ".join(SEEN.format(at=NOON.isoformat(), id=name) for name in ("a", "a", "b"))
+    place.warehouse.client.query(f"INSERT INTO `{table}` VALUES {rows}").result()
+    place.file.write_text(
+        f"says: Ours.\nsource: load-balancer/log_analytics\nfrom: {table}\n"
+        "columns: {sample_rate: 'NULL'}\n"
+    )
+    place.table = table
+    [row] = answer(place, NOON, NOON + MINUTE)
+    assert (row["service"], row["endpoint"]) == ("cart", "GET /cart/{id}")
+    assert (row["request_count"], row["duration_sum_s"], row["quality"]) == (2, 0.5, "exact")
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
