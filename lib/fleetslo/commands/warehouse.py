@@ -1,5 +1,6 @@
 """``fleetslo warehouse``: create, load, check, rollup, describe, cost, migrate."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ import typer
 from fleetslo.commands.screen import Progress, bytes_text, pairs, progress, say, table
 
 if TYPE_CHECKING:
-    from fleetslo.warehouse.base import LoadReport, Warehouse
+    from fleetslo.warehouse.base import LoadReport, Step, Warehouse
     from fleetslo.warehouse.mappings import TableMapping
 
 app = typer.Typer(help="The stored data: make it, fill it, check it.", no_args_is_help=True)
@@ -40,13 +41,34 @@ def _step(text: str | None) -> timedelta | None:
 
 
 @app.command()
-def create(warehouse: Address = None) -> None:
-    """Make an empty warehouse with every table; nothing that exists is changed."""
+def create(
+    change: Annotated[
+        bool, typer.Option("--change", help="also change what exists; no row is touched")
+    ] = False,
+    warehouse: Address = None,
+) -> None:
+    """Say what is missing or differs, and make every missing table; what exists stays as it is."""
+    from fleetslo.errors import MigrationNeeded
     from fleetslo.warehouse.base import open_warehouse
 
     url = _url(warehouse)
-    open_warehouse(url, must_exist=False).create()
+    left = open_warehouse(url, must_exist=False).create(change=change, show=_planned)
+    waiting = sum(step.kind == "change" for step in left)
+    by_hand = [step for step in left if step.kind == "by hand"]
+    if waiting:
+        say(f"{waiting} to change; add --change to have it done")
+    if by_hand:
+        raise MigrationNeeded(
+            f"{url}: {len(by_hand)} of these cannot be changed in place; do what is said above"
+        )
     say(f"{url} is ready. Fill it with 'fleetslo warehouse load TABLE FILE'.")
+
+
+def _planned(steps: "Sequence[Step]") -> None:
+    for step in steps:
+        say(f"{step.kind:<8} {step.where}: {step.says}")
+    if not steps:
+        say("nothing to do")
 
 
 @app.command()

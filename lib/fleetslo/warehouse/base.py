@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from fleetslo.errors import SettingsError, UsageError
@@ -34,6 +34,19 @@ class LoadReport:
     days: int
     replaced: int = 0
     already_loaded: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step from what is there to what the contracts say.
+
+    What is missing is a ``make``. What exists and can be changed without touching a row is a
+    ``change``; ``by hand`` is what cannot be changed in place, and ``says`` what to do about it.
+    """
+
+    kind: Literal["make", "change", "by hand"]
+    where: str
+    says: str
 
 
 @dataclass(frozen=True)
@@ -137,8 +150,18 @@ class Warehouse(ABC):
         """Tell a watcher how each question goes from now on, where questions cost something."""
 
     @abstractmethod
-    def create(self) -> None:
-        """Make the warehouse and its tables; one that exists is left as it is."""
+    def create(
+        self,
+        *,
+        change: bool = False,
+        show: Callable[[Sequence[Step]], None] | None = None,
+    ) -> list[Step]:
+        """Make the warehouse and its tables; return the steps that were left undone.
+
+        Args:
+            change: whether what exists may be changed; rows never are.
+            show: is told every step before the first is taken.
+        """
 
     @abstractmethod
     def load(

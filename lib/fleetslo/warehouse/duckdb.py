@@ -1,6 +1,6 @@
 """The embedded warehouse: Parquet files in a folder, DuckDB in this process."""
 
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,7 +13,7 @@ from fleetslo.errors import WarehouseEmpty, WarehouseMissing
 from fleetslo.files import writing
 from fleetslo.warehouse import checks, loading, migrations
 from fleetslo.warehouse import describe as describing
-from fleetslo.warehouse.base import Finding, LoadReport, Progress, Warehouse
+from fleetslo.warehouse.base import Finding, LoadReport, Progress, Step, Warehouse
 from fleetslo.warehouse.contracts import contract, read_contracts
 from fleetslo.warehouse.dialect import to_duckdb
 from fleetslo.warehouse.engine import (
@@ -149,8 +149,17 @@ class DuckDBWarehouse(Warehouse):
         # A sum of integers is wider here than in GoogleSQL, where a larger one is an error too.
         return frame.with_columns(pl.col(pl.Int128).cast(pl.Int64))
 
-    def create(self) -> None:
-        """Make the folder; what exists in it is left as it is."""
+    def create(
+        self,
+        *,
+        change: bool = False,
+        show: Callable[[Sequence[Step]], None] | None = None,
+    ) -> list[Step]:
+        """Make the folder; what exists in it is left as it is, ``migrate`` writes that anew."""
+        if show is not None:
+            says = f"a warehouse with {len(read_contracts())} tables"
+            missing = [Step("make", str(self.layout.folder), says)]
+            show([] if self.layout.exists() else missing)
         with writing(self.layout.folder):
             self.layout.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.layout):
@@ -159,6 +168,7 @@ class DuckDBWarehouse(Warehouse):
             known = versions | meta["contracts"]
             if not self.layout.exists() or known != meta["contracts"]:
                 self.layout.update_meta({"format": meta["format"], "contracts": known})
+        return []
 
     def load(
         self,

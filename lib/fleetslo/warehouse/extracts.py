@@ -26,7 +26,14 @@ from fleetslo.files import folder as writable
 from fleetslo.files import write_file, writing
 from fleetslo.periods import Period, instant
 from fleetslo.warehouse.answering import Answering
-from fleetslo.warehouse.base import Finding, LoadReport, RollupReport, Warehouse, open_warehouse
+from fleetslo.warehouse.base import (
+    Finding,
+    LoadReport,
+    RollupReport,
+    Step,
+    Warehouse,
+    open_warehouse,
+)
 from fleetslo.warehouse.kept import Kept, Question, whole_days
 from fleetslo.warehouse.queries import Query, read_query
 
@@ -227,7 +234,7 @@ class Extracts(Warehouse):
         """Return what a rollup would bring up to date; see ``Warehouse.pending``."""
         return self.warehouse.pending()
 
-    def create(self) -> None:
+    def create(self, **_: Any) -> list[Step]:
         """Refuse: a batch changes no warehouse."""
         self._refuse("make tables")
 

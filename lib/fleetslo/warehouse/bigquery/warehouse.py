@@ -5,7 +5,7 @@ dry run says what it would read; over the setting ``bigquery_bytes_limit`` it is
 come over the Storage Read API as Arrow and go straight into Polars.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -17,7 +17,7 @@ import polars as pl
 
 from fleetslo.errors import ContractError, MigrationNeeded, SettingsError
 from fleetslo.settings import load_settings
-from fleetslo.warehouse.base import Finding, LoadReport, Progress, RollupReport, Warehouse
+from fleetslo.warehouse.base import Finding, LoadReport, Progress, RollupReport, Step, Warehouse
 from fleetslo.warehouse.bigquery.asking import Asker, Estimate, Patience
 from fleetslo.warehouse.bigquery.connection import connect, storage
 from fleetslo.warehouse.bigquery.faults import misfitting
@@ -221,11 +221,16 @@ class BigQueryWarehouse(Warehouse):
                 newest.append(found.astimezone(UTC) + covers)
         return max(newest, default=None)
 
-    def create(self) -> None:
-        """Make dataset and tables; what exists is left as it is."""
+    def create(
+        self,
+        *,
+        change: bool = False,
+        show: Callable[[Sequence[Step]], None] | None = None,
+    ) -> list[Step]:
+        """Make dataset and tables; see ``Warehouse.create``."""
         from fleetslo.warehouse.bigquery import creating
 
-        creating.create(self)
+        return creating.create(self, change=change, show=show)
 
     def load(
         self,
