@@ -6,12 +6,13 @@ do not wait for each other.
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleetslo.warehouse.bigquery.calling import patience
 from fleetslo.warehouse.bigquery.faults import explained
+from fleetslo.warehouse.bigquery.merging import Rows
 from fleetslo.warehouse.bigquery.tables import table
 from fleetslo.warehouse.contracts import Column, Contract
 from fleetslo.warehouse.types import Type
@@ -121,9 +122,9 @@ def note(
     warehouse: "BigQueryWarehouse",
     contract: Contract,
     staging: str,
-    loads: Mapping[str, tuple[Path | str, ...]],
-    days: tuple[date, date] | None,
-    counts: tuple[int, int],
+    loads: Mapping[str, tuple[Path, ...]],
+    rows: Rows,
+    replaced: int,
     *,
     source: str | None = None,
     step: timedelta | None = None,
@@ -135,8 +136,8 @@ def note(
         contract: the table that was filled.
         staging: the table with the rows.
         loads: the files of each load, by digest.
-        days: the first and the last day that got rows; None without day partitions.
-        counts: rows in all, and how many of them replaced others.
+        rows: how many there are, and over which days.
+        replaced: how many of them replaced others.
         source: the mapping that made the rows.
         step: how much time one row covers.
     """
@@ -154,10 +155,10 @@ def note(
         bigquery.ArrayQueryParameter("files", "STRING", files),
         scalar("source", "STRING", source),
         scalar("step_s", "INT64", _seconds(step)),
-        scalar("first_day", "DATE", days[0] if days else None),
-        scalar("last_day", "DATE", days[1] if days else None),
-        scalar("row_count", "INT64", counts[0]),
-        scalar("replaced_count", "INT64", counts[1]),
+        scalar("first_day", "DATE", rows.first),
+        scalar("last_day", "DATE", rows.last),
+        scalar("row_count", "INT64", rows.count),
+        scalar("replaced_count", "INT64", replaced),
     ]
     warehouse.asker.do(_ROW.format(steps=steps), parameters, f"note {contract.table}")
 
