@@ -1,6 +1,6 @@
 """The embedded warehouse: Parquet files in a folder, DuckDB in this process."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -24,6 +24,7 @@ from fleetslo.warehouse.engine import (
     session,
     stored,
 )
+from fleetslo.warehouse.findings import late_rollups
 from fleetslo.warehouse.journal import locked, recover
 from fleetslo.warehouse.layout import Layout
 from fleetslo.warehouse.queries import Query, for_duckdb, read_query
@@ -194,15 +195,8 @@ class DuckDBWarehouse(Warehouse):
         contracts = read_contracts()
         wanted = contracts if tables is None else {name: contract(name) for name in tables}
         migrations.require_current(self.layout, list(wanted.values()))
-        return [*checks.check(self.layout, wanted, as_of), *self._late(wanted)]
-
-    def _late(self, wanted: Collection[str]) -> list[Finding]:
-        says = "days whose source changed since the last rollup; run 'fleetslo warehouse rollup'"
-        return [
-            Finding(table, "rolled up", "warn", days, says, f"{days} days")
-            for table, days in self.pending().items()
-            if table in wanted
-        ]
+        late = [one for one in late_rollups(self.pending()) if one.table in wanted]
+        return [*checks.check(self.layout, wanted, as_of), *late]
 
     def pending(self) -> dict[str, int]:
         """Return what a rollup would bring up to date; see ``Warehouse.pending``."""

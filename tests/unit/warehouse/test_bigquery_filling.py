@@ -142,11 +142,11 @@ def test_a_broken_file_changes_nothing_and_is_refused_in_the_words_of_the_embedd
 def test_files_of_any_size_go_up_in_parts_and_every_step_is_told(
     made: BigQueryWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filling, "PART_BYTES", 100_000)
+    monkeypatch.setattr(filling, "PART_BYTES", 1000)
     many = requests(*minutes(1000)).join(
         pl.DataFrame({"name": [f"r{n}" for n in range(130)]}), how="cross"
     )
-    many = many.with_columns(region="name").select(contract("requests").by_name)
+    many = many.with_columns(region="name").select(*contract("requests").by_name)
     told: list[tuple[str, int, int]] = []
     report = made.load(
         "requests",

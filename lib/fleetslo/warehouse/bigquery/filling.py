@@ -24,6 +24,7 @@ from fleetslo.warehouse.bigquery.merging import Rows, merge, staging
 from fleetslo.warehouse.contracts import Contract, contract
 from fleetslo.warehouse.engine import answer, connected, listed, literal, quoted
 from fleetslo.warehouse.engine import explained as of_duckdb
+from fleetslo.warehouse.layout import ROW_GROUP_ROWS
 from fleetslo.warehouse.sources import Source, read_source
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ def _write(connection: "duckdb.DuckDBPyConnection", contract: Contract, folder: 
     """Write the rows to Parquet files of about the size of an upload."""
     connection.execute(
         f"COPY (SELECT {listed(contract.by_name)} FROM staged) TO {literal(folder)} "
-        f"(FORMAT parquet, COMPRESSION zstd, FILE_SIZE_BYTES {PART_BYTES})"
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}, "
+        f"FILE_SIZE_BYTES {PART_BYTES})"
     )
 
 
