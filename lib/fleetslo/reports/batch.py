@@ -60,10 +60,17 @@ def notebook_environ(settings: Settings) -> dict[str, str]:
         value = getattr(settings, name)
         # The project is the folder that the kernel starts in; what is not set has no variable.
         if name != "project" and value is not None:
-            environ[f"FLEETSLO_{name.upper()}"] = str(value)
+            environ[f"FLEETSLO_{name.upper()}"] = _written(value)
     environ["PLOTLY_RENDERER"] = "plotly_mimetype"
     environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # no debugger, and no warning about it
     return environ
+
+
+def _written(value: Any) -> str:
+    """Return a setting as a variable holds it."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={of}" for name, of in value.items())
+    return str(value)
 
 
 def run_batch(
