@@ -199,6 +199,9 @@ def check(
     tables: Annotated[
         list[str] | None, typer.Option("--table", help="only this table; may be repeated")
     ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="the first day that is looked at; default: all are")
+    ] = None,
     warehouse: Address = None,
 ) -> None:
     """Check the stored data against its contracts; failures give exit code 15."""
@@ -208,7 +211,8 @@ def check(
 
     fleet = open_fleet(_url(warehouse))
     moment = instant(as_of) if as_of else fleet.complete_until
-    findings = fleet.warehouse.check(moment, tables or None)
+    first = instant(since) if since else None
+    findings = fleet.warehouse.check(moment, tables or None, since=first)
     rows = [(f.severity, f.table, f.check, f.says, f.example, f"{f.count:,}") for f in findings]
     if rows:
         table(["severity", "table", "check", "what", "example", "rows"], rows, numeric=1)

@@ -191,12 +191,19 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
-    def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
+    def check(
+        self,
+        as_of: datetime,
+        tables: Sequence[str] | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> list[Finding]:
         """Return what stored data breaks of its contracts, failures first.
 
         Args:
             as_of: the instant that freshness is measured from.
             tables: the tables to look at; None means all.
+            since: rows of earlier days are left out; None means that all are looked at.
         """
 
     @abstractmethod

@@ -23,6 +23,7 @@ from fleetslo.warehouse.engine import (
     explained,
     listed,
     literal,
+    quoted,
     refuse_damaged,
     stored,
 )
@@ -31,17 +32,22 @@ from fleetslo.warehouse.layout import Layout
 from fleetslo.warehouse.rules import Check
 
 
-def check(layout: Layout, contracts: Mapping[str, Contract], as_of: datetime) -> list[Finding]:
+def check(
+    layout: Layout,
+    contracts: Mapping[str, Contract],
+    as_of: datetime,
+    since: datetime | None = None,
+) -> list[Finding]:
     """Return what the tables break of their contracts, failures first; see ``Warehouse.check``."""
     found: list[Finding] = []
     with connected() as connection:
         for contract in contracts.values():
-            files = layout.files(contract.table)
+            files = layout.files(contract.table, since)
             if not files:
                 continue
             try:
                 with refuse_damaged(connection, files), explained(f"check {contract.table}"):
-                    found += _Table(connection, layout, contract, files).findings(as_of)
+                    found += _Table(connection, layout, contract, files, since).findings(as_of)
             except DataFileError as error:
                 says = "a file cannot be read"
                 found.append(Finding(contract.table, "readable files", "fail", 1, says, str(error)))
@@ -57,11 +63,13 @@ class _Table:
         layout: Layout,
         contract: Contract,
         files: list[Path],
+        since: datetime | None = None,
     ) -> None:
         self.connection = connection
         self.layout = layout
         self.contract = contract
         self.files = files
+        self.dates = layout.days(contract.table, since)
         self.rows = f"({stored(contract, files)})"
 
     def findings(self, as_of: datetime) -> list[Finding]:
@@ -90,8 +98,12 @@ class _Table:
         """Return the grain and the values of the first row that breaks a rule."""
         return self._row(
             f"SELECT {listed(findings.named(self.contract, rule))} FROM {self.rows} "
-            f"WHERE NOT ({rule.sql('duckdb')}) ORDER BY {listed(self.contract.grain)} LIMIT 1"
+            f"WHERE NOT ({rule.sql('duckdb')}) ORDER BY {self._order()} LIMIT 1"
         )
+
+    def _order(self) -> str:
+        """Return the grain as BigQuery orders by it, so that both find the same first row."""
+        return ", ".join(f"{quoted(name)} NULLS FIRST" for name in self.contract.grain)
 
     def _row(self, select: str) -> dict[str, Any]:
         row: dict[str, Any] = self.connection.sql(select).pl().row(0, named=True)
@@ -102,7 +114,7 @@ class _Table:
         contract, grain = self.contract, listed(self.contract.grain)
         days: list[date | None] = [None]
         if contract.partition in contract.grain:
-            days = list(self.layout.days(contract.table))
+            days = list(self.dates)
         count, example = 0, dict[str, Any]()
         for day in days:
             files = self.files
@@ -118,7 +130,7 @@ class _Table:
                 f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {twice})"
             )
             if extra and not example:
-                example = self._row(f"SELECT {grain} {twice} ORDER BY {grain} LIMIT 1")
+                example = self._row(f"SELECT {grain} {twice} ORDER BY {self._order()} LIMIT 1")
             count += extra
         return [findings.repeated(contract, count, example)] if count else []
 
@@ -174,6 +186,6 @@ class _Table:
         contract = self.contract
         if not findings.has_every_minute(contract):
             return []
-        runs = stored_runs(self.connection, self.layout, contract)
+        runs = stored_runs(self.connection, self.layout, contract, self.dates)
         steps = partial(self.layout.steps, contract.table)
         return findings.missing(contract, gaps(runs, steps))

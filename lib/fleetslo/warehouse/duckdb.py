@@ -189,14 +189,20 @@ class DuckDBWarehouse(Warehouse):
         job = loading.job(filled, files, step, named, parameters)
         return loading.load(self.layout, job, progress)
 
-    def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
+    def check(
+        self,
+        as_of: datetime,
+        tables: Sequence[str] | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> list[Finding]:
         """Return what the tables break of their contracts; see ``Warehouse.check``."""
         self.require()
         contracts = read_contracts()
         wanted = contracts if tables is None else {name: contract(name) for name in tables}
         migrations.require_current(self.layout, list(wanted.values()))
         late = [one for one in late_rollups(self.pending()) if one.table in wanted]
-        return [*checks.check(self.layout, wanted, as_of), *late]
+        return [*checks.check(self.layout, wanted, as_of, since), *late]
 
     def pending(self) -> dict[str, int]:
         """Return what a rollup would bring up to date; see ``Warehouse.pending``."""

@@ -1,6 +1,6 @@
 """Minutes that are missing: of one service while others reported, and of the whole fleet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -59,13 +59,16 @@ def gaps(runs: pl.DataFrame, steps: Steps) -> list[Gap]:
 
 
 def stored_runs(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contract
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    contract: Contract,
+    dates: Sequence[date],
 ) -> pl.DataFrame:
     """Return the runs of minutes that the files of an embedded table hold, as ``gaps`` takes them.
 
     Day by day, so that memory does not grow with the fleet's age.
     """
-    days = [_of_day(connection, layout, contract, day) for day in layout.days(contract.table)]
+    days = [_of_day(connection, layout, contract, day) for day in dates]
     return pl.concat(days)
 
 

@@ -182,7 +182,12 @@ def test_only_the_tables_asked_for_are_looked_at(warehouse):
 class TestGaps:
     def found(self, warehouse):
         with warehouse.connection() as connection:
-            runs = stored_runs(connection, warehouse.layout, contract("requests"))
+            runs = stored_runs(
+                connection,
+                warehouse.layout,
+                contract("requests"),
+                warehouse.layout.days("requests"),
+            )
         return gaps(runs, partial(warehouse.layout.steps, "requests"))
 
     def test_a_service_that_misses_minutes_in_which_another_reported(self, warehouse):

@@ -7,7 +7,7 @@ come over the Storage Read API as Arrow and go straight into Polars.
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,6 @@ from fleetslo.warehouse.bigquery.connection import connect, storage
 from fleetslo.warehouse.bigquery.faults import misfitting
 from fleetslo.warehouse.bigquery.misfits import misfits
 from fleetslo.warehouse.bigquery.reading import Reader
-from fleetslo.warehouse.contracts import read_contracts
 from fleetslo.warehouse.queries import Query, read_query
 from fleetslo.warehouse.statement import statement
 from fleetslo.warehouse.types import Type
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 
     from fleetslo.warehouse.rollups import Measure
     from fleetslo.warehouse.sources import Source
-
-_FRESH = (("requests_hourly", timedelta(hours=1)), ("slo_minutes", timedelta(minutes=1)))
-"""Tables whose newest row says how far the data reaches, and how much time a row covers."""
 
 
 class BigQueryWarehouse(Warehouse):
@@ -172,54 +168,15 @@ class BigQueryWarehouse(Warehouse):
 
     def describe(self) -> pl.DataFrame:
         """Return one row per table: table, says, rows, days, first, last, bytes."""
-        sql = (
-            "SELECT table_name, SUM(total_rows) AS row_count, COUNT(*) AS days, "
-            "MIN(partition_id) AS first_id, MAX(partition_id) AS last_id, "
-            "SUM(total_logical_bytes) AS bytes FROM INFORMATION_SCHEMA.PARTITIONS "
-            "WHERE total_rows > 0 GROUP BY table_name"
-        )
-        found = {
-            row["table_name"]: row for row in self.asker.answer(sql, [], "describe").to_dicts()
-        }
-        rows = []
-        for name, contract in read_contracts().items():
-            row = found.get(name, {})
-            rows.append(
-                {
-                    "table": name,
-                    "says": contract.says,
-                    "rows": row.get("row_count") or 0,
-                    "days": row.get("days") if contract.partition else None,
-                    "first": _day(row.get("first_id")),
-                    "last": _day(row.get("last_id")),
-                    "bytes": row.get("bytes") or 0,
-                }
-            )
-        return pl.DataFrame(
-            rows,
-            schema={
-                "table": pl.String, "says": pl.String, "rows": pl.Int64, "days": pl.Int64,
-                "first": pl.Datetime("us", "UTC"), "last": pl.Datetime("us", "UTC"),
-                "bytes": pl.Int64,
-            },
-        )  # fmt: skip
+        from fleetslo.warehouse.bigquery import describing
+
+        return describing.describe(self)
 
     def complete_until(self) -> datetime | None:
         """Return the end of the newest hour or minute that the fact tables cover, or None."""
-        from google.cloud import bigquery
+        from fleetslo.warehouse.bigquery import describing
 
-        lasts = dict(self.describe().select("table", "last").iter_rows())
-        newest = []
-        for table, covers in _FRESH:
-            day, column = lasts[table], read_contracts()[table].partition
-            if day is None:
-                continue
-            sql = f"SELECT MAX({column}) AS newest FROM {table} WHERE {column} >= @start"
-            start = bigquery.ScalarQueryParameter("start", "TIMESTAMP", day)
-            found = self.asker.answer(sql, [start], "complete_until")["newest"][0]
-            if found is not None:
-                newest.append(found.astimezone(UTC) + covers)
-        return max(newest, default=None)
+        return describing.complete_until(self)
 
     def create(
         self,
@@ -249,11 +206,17 @@ class BigQueryWarehouse(Warehouse):
             self, table, files, step=step, source=source, parameters=parameters, progress=progress
         )
 
-    def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
+    def check(
+        self,
+        as_of: datetime,
+        tables: Sequence[str] | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> list[Finding]:
         """Return what the tables break of their contracts; see ``Warehouse.check``."""
         from fleetslo.warehouse.bigquery import checking
 
-        return checking.check(self, as_of, tables)
+        return checking.check(self, as_of, tables, since)
 
     def rollup(
         self, measures: "Sequence[Measure]", progress: Progress | None = None
@@ -285,10 +248,3 @@ def _parameters(types: Mapping[str, Type], bound: Mapping[str, Any]) -> list[Any
         return bigquery.ScalarQueryParameter(name, kind.kind, bound[name])
 
     return [parameter(name, kind) for name, kind in types.items()]
-
-
-def _day(partition: str | None) -> datetime | None:
-    """Return a partition's day; ``__NULL__`` and ``__UNPARTITIONED__`` have none."""
-    if partition is None or not partition[:8].isdigit():
-        return None
-    return datetime.strptime(partition[:8], "%Y%m%d").replace(tzinfo=UTC)
