@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -162,8 +161,8 @@ PARTITIONS = pa.table(
         "table_name": ["requests_hourly", "services"],
         "row_count": [100, 7],
         "days": [28, 1],
-        "first_id": ["20261004", "__UNPARTITIONED__"],
-        "last_id": ["20261031", "__UNPARTITIONED__"],
+        "first_id": pa.array(["20261004", None], pa.string()),
+        "last_id": pa.array(["20261031", None], pa.string()),
         "bytes": [9000, 70],
     }
 )
@@ -177,27 +176,29 @@ def test_tables_are_described_from_their_partitions() -> None:
     assert rows["requests"]["rows"] == 0
 
 
+class WithoutBook(Recorded):
+    """The dataset has no book of loads, so no source is coarser than its table."""
+
+    def get_table(self, name: str, **_: Any) -> None:
+        assert name == "proj.reliability.fleetslo_loads"
+        raise NotFound(f"Not found: Table {name}")
+
+
 def test_data_is_complete_to_the_end_of_its_newest_hour() -> None:
     newest = pa.table(
-        {"newest": pa.array([datetime(2026, 10, 31, 22, tzinfo=UTC)], pa.timestamp("us", "UTC"))}
+        {
+            "table_name": ["requests_hourly"],
+            "newest": pa.array([datetime(2026, 10, 31, 22, tzinfo=UTC)], pa.timestamp("us", "UTC")),
+        }
     )
-    assert opened(Recorded(PARTITIONS, newest)).complete_until() == datetime(
-        2026, 10, 31, 23, tzinfo=UTC
-    )
-    assert opened(Recorded(PARTITIONS.slice(1))).complete_until() is None
-
-
-def test_writing_is_refused_with_what_to_do() -> None:
-    place = opened(Recorded())
-    for write in (
-        place.create,
-        lambda: place.load("requests", [Path("x.csv")]),
-        lambda: place.check(END),
-        lambda: place.rollup([]),
-        place.migrate,
-    ):
-        with pytest.raises(WarehouseError, match="works on duckdb:// folders"):
-            write()
+    client = WithoutBook(PARTITIONS, newest)
+    assert opened(client).complete_until() == datetime(2026, 10, 31, 23, tzinfo=UTC)
+    sql, config = client.asked[-1]
+    # only the newest day of the one table with rows is read
+    assert "FROM requests_hourly WHERE hour >= @from_requests_hourly" in sql
+    (bound,) = config.query_parameters
+    assert bound.value == datetime(2026, 10, 31, tzinfo=UTC)
+    assert opened(WithoutBook(PARTITIONS.slice(1))).complete_until() is None
 
 
 def test_an_address_names_a_project_and_a_dataset() -> None:
