@@ -96,6 +96,12 @@ def test_a_query_over_the_limit_is_refused_before_it_runs() -> None:
     assert len(client.asked) == 1
 
 
+def test_where_bigquery_hides_the_bytes_the_limit_is_the_cap() -> None:
+    client = Recorded(SEEN, estimate=0)  # so it does for tables with row access policies
+    opened(client, 7 * 1024**3).query("fleet/seen", start=START, end=END)
+    assert client.asked[1][1].maximum_bytes_billed == 7 * 1024**3
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
