@@ -137,8 +137,8 @@ class _Table:
         found = self._answer(
             "SELECT service, valid_from, COUNT(*) OVER () AS overlaps FROM ("
             "SELECT service, valid_from, valid_to, "
-            f"LEAD(valid_from) OVER (PARTITION BY {by} ORDER BY valid_from) AS following "
-            f"{self.rows}) WHERE following < COALESCE(valid_to, {_LAST}) "
+            f"LEAD(valid_from) OVER (PARTITION BY {by} ORDER BY valid_from) AS next_from "
+            f"{self.rows}) WHERE next_from < COALESCE(valid_to, {_LAST}) "
             "ORDER BY service, valid_from LIMIT 1"
         ).to_dicts()
         return [
