@@ -1,24 +1,31 @@
 """What goes wrong between here and BigQuery, on a real HTTP server that answers that way."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from fleetslo.cli import run
-from fleetslo.errors import WarehouseError, WarehouseMissing
+from fleetslo.commands.asking import TerminalWatcher
+from fleetslo.errors import MigrationNeeded, UsageError, WarehouseError, WarehouseMissing
 from fleetslo.warehouse.bigquery.asking import TIB, Estimate, Patience
 from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
+from fleetslo.warehouse.contracts import read_contracts
 
 START, END = datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 QUICK = Patience(retry_s=0.5, first_delay_s=0.01, request_s=0.2, job_s=1)
 ROWS = [["checkout", "1791072000000000", "1791075600000000", "42"]]
+HELD = {"projectId": "p", "datasetId": "d", "tableId": "t"}
+BUCKETS = [{"name": "bucket", "type": "INTEGER"}, {"name": "count", "type": "INTEGER"}]
 FIELDS = ["service STRING", "first_hour TIMESTAMP", "last_hour TIMESTAMP", "request_count INT64"]
 
 
@@ -32,6 +39,10 @@ class Server(ThreadingHTTPServer):
         self.total, self.delay_s, self.running = 1, 0.0, False
         self.cancelled = False
         self.asked_dry: list[bool] = []
+        self.configurations: list[dict[str, Any]] = []
+        self.dry_bytes, self.more_pages, self.wrong = 1000, False, ""
+        self.fields = FIELDS
+        self.types: dict[str, dict[str, str]] = {}
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -42,19 +53,57 @@ class Answers(BaseHTTPRequestHandler):
         self.server.cancelled |= self.path.split("?")[0].endswith("/cancel")
         dry = asked.get("configuration", {}).get("dryRun", False)
         self.server.asked_dry.append(dry)
+        self.server.configurations.append(asked.get("configuration", {}))
+        if self.server.wrong:
+            self._answer({}, (400, "invalidQuery", self.server.wrong))
+            return
         reference = asked.get("jobReference") or {"projectId": "p", "jobId": "j"}
         job = {
             "jobReference": reference,
-            "configuration": {"query": {"query": ""}, "dryRun": dry},
+            "configuration": {"query": {"query": "", "destinationTable": HELD}, "dryRun": dry},
             "status": {"state": "RUNNING" if self.server.running else "DONE"},
-            "statistics": {"query": {"totalBytesProcessed": "1000"}},
+            "statistics": self._statistics(dry),
         }
         self._answer({**job, "job": job})  # a cancellation answers with the job inside
 
+    def _statistics(self, dry: bool) -> dict[str, Any]:
+        work = {"completedUnits": "3", "activeUnits": "1", "pendingUnits": "0", "elapsedMs": "9"}
+        size = str(self.server.dry_bytes)
+        query = {"totalBytesProcessed": size, "timeline": [work], "cacheHit": not dry}
+        return {"totalBytesProcessed": size, "query": query}
+
+    def _table(self, name: str) -> dict[str, Any]:
+        """Return a table as its contract has it, with ``types`` of the server in place of those."""
+        types = {one.name: str(one.type) for one in read_contracts()[name].columns}
+        types |= self.server.types.get(name, {})
+        fields = [
+            {"name": column, "type": "RECORD", "mode": "REPEATED", "fields": BUCKETS}
+            if kind.startswith("ARRAY")
+            else {"name": column, "type": kind, "mode": "NULLABLE"}
+            for column, kind in types.items()
+            if kind
+        ]
+        where = {"projectId": "p", "datasetId": "d", "tableId": name}
+        return {"tableReference": where, "schema": {"fields": fields}}
+
     def do_GET(self) -> None:
         job = {"projectId": "p", "jobId": "j"}
+        path = self.path.split("?")[0]
+        if "/tables/" in path and not path.endswith("/data"):
+            self._answer(self._table(path.rpartition("/")[2]))
+            return
+        if "pageToken=more" in self.path:
+            row = {"f": [{"v": value} for value in ROWS[0]]}
+            total = self.server.total
+            self._answer(
+                {"totalRows": str(total), "jobComplete": True, "rows": [row] * (total - 1)}
+            )
+            return
         if "/queries/" in self.path:
-            fields = [dict(zip(("name", "type"), field.split(), strict=True)) for field in FIELDS]
+            fields = [
+                dict(zip(("name", "type"), field.split(), strict=True))
+                for field in self.server.fields
+            ]
             self._answer(
                 {
                     "jobComplete": not self.server.running,
@@ -62,6 +111,7 @@ class Answers(BaseHTTPRequestHandler):
                     "totalRows": str(self.server.total),
                     "schema": {"fields": fields},
                     "rows": [{"f": [{"v": value} for value in row]} for row in ROWS],
+                    **({"pageToken": "more"} if self.server.more_pages else {}),
                 }
             )
             return
@@ -70,18 +120,15 @@ class Answers(BaseHTTPRequestHandler):
             {
                 "jobReference": job,
                 "status": {"state": state},
-                "configuration": {
-                    "query": {
-                        "query": "",
-                        "destinationTable": {"projectId": "p", "datasetId": "d", "tableId": "t"},
-                    }
-                },
+                "statistics": self._statistics(dry=False),
+                "configuration": {"query": {"query": "", "destinationTable": HELD}},
             }
         )
 
-    def _answer(self, body: dict[str, Any]) -> None:
+    def _answer(self, body: dict[str, Any], refusal: tuple[int, str, str] | None = None) -> None:
         time.sleep(self.server.delay_s)
-        refusal = self.server.refusals.pop(0) if self.server.refusals else self.server.always
+        if refusal is None:
+            refusal = self.server.refusals.pop(0) if self.server.refusals else self.server.always
         status = 200
         if refusal:
             status, reason, says = refusal
@@ -100,8 +147,9 @@ class Answers(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+@contextmanager
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A running server, which the settings name."""
     with Server() as server:
         monkeypatch.setenv("FLEETSLO_BIGQUERY_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -109,6 +157,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    with served(monkeypatch) as server:
+        yield server
 
 
 def ask() -> Any:
@@ -212,3 +266,104 @@ def test_a_price_counts_ten_mebibytes_for_each_table() -> None:
     assert Estimate(2 * TIB, 2).price(6.25) == 12.5
     assert Estimate(1000, 2).price(1024**2) == 20
     assert Estimate(0, 0).price(6.25) == 0
+
+
+@pytest.mark.parametrize(
+    ("types", "says"),
+    [
+        ({"request_count": ""}, r"table requests_hourly has no column 'request_count' \(INT64\)"),
+        (
+            {"hour": "STRING"},
+            "column 'hour' of table requests_hourly is STRING, not TIMESTAMP",
+        ),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named_with_its_column(
+    server: Server, types: dict[str, str], says: str
+) -> None:
+    server.types, server.wrong = {"requests_hourly": types}, "Unrecognized name: x at [3:5]"
+    with pytest.raises(MigrationNeeded, match=f"{says}.*'fleetslo warehouse create'.*--change"):
+        ask()
+
+
+def test_an_answer_of_another_type_is_traced_to_its_table(server: Server) -> None:
+    server.fields = [FIELDS[0], "first_hour STRING", *FIELDS[2:]]
+    server.types = {"requests_hourly": {"hour": "STRING"}}
+    with pytest.raises(MigrationNeeded, match="of table requests_hourly is STRING, not TIMESTAMP"):
+        ask()
+
+
+def test_a_wrong_query_over_tables_that_fit_is_said_as_it_is(server: Server) -> None:
+    server.wrong = "Unrecognized name: x at [3:5]"
+    with pytest.raises(
+        WarehouseError, match=r"'fleet/seen': Unrecognized name: x at \[3:5\] \(job"
+    ):
+        ask()
+
+
+def test_a_query_without_bounds_is_told_how_to_have_them(server: Server) -> None:
+    server.wrong = (
+        "Cannot query over table 'p.d.requests' without a filter over column(s) 'minute' "
+        "that can be used for partition elimination"
+    )
+    with pytest.raises(WarehouseError, match=r"all days of p\.d\.requests; bound .* minute >= …"):
+        BigQueryWarehouse("bigquery://p/d", patience=QUICK).sql("SELECT service FROM requests")
+
+
+def test_a_missing_table_is_said_with_what_makes_it(server: Server) -> None:
+    server.always = (404, "notFound", "Not found: Table p:d.x was not found in location EU")
+    with pytest.raises(WarehouseMissing, match="'fleetslo warehouse create' makes"):
+        ask()
+
+
+def test_the_same_question_is_sent_in_the_same_bytes(server: Server) -> None:
+    place = BigQueryWarehouse("bigquery://p/d", patience=QUICK)
+    zone = ZoneInfo("Europe/Stockholm")
+    place.query("fleet/seen", start=START, end=END, services=["a", "b", "c"])
+    place.query(
+        "fleet/seen",
+        services=["c", "a", "b", "a"],
+        end=END.astimezone(zone),
+        start=START.astimezone(zone),
+    )
+    place.client.close()
+    sent = [json.dumps(one["query"]) for one in server.configurations if not one.get("dryRun")]
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+    assert "useQueryCache" not in sent[0]  # its default, true
+
+
+def test_sql_goes_as_it_is_typed_with_the_types_of_its_values(server: Server) -> None:
+    place = BigQueryWarehouse("bigquery://p/d", patience=QUICK)
+    text = "SELECT service FROM requests WHERE minute >= @start AND service IN UNNEST(@names)"
+    assert place.sql(text, start=START, names=["b", "a"])["request_count"].to_list() == [42]
+    place.client.close()
+    sent = server.configurations[-1]["query"]
+    assert sent["query"] == text
+    names, start = sent["queryParameters"]
+    assert names["parameterType"] == {"type": "ARRAY", "arrayType": {"type": "STRING"}}
+    assert [one["value"] for one in names["parameterValue"]["arrayValues"]] == ["b", "a"]
+    assert start["parameterValue"]["value"] == "2026-10-04 00:00:00+00:00"
+
+
+def test_sql_that_changes_something_is_not_sent(server: Server) -> None:
+    with pytest.raises(UsageError, match="DELETE is not a question"):
+        BigQueryWarehouse("bigquery://p/d", patience=QUICK).sql("DELETE FROM requests WHERE true")
+    assert server.asked_dry == []
+
+
+def test_a_terminal_says_what_a_question_cost(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEETSLO_WAREHOUSE", "bigquery://p/d")
+    watcher = TerminalWatcher(6.25)
+    place = BigQueryWarehouse("bigquery://p/d", patience=QUICK)
+    place.watch(watcher)
+    place.query("fleet/seen", start=START, end=END)
+    watcher.close()
+    place.client.close()
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(
+        "fleet/seen: 1 row in .*; answered by BigQuery's cache, which costs nothing\n", said.err
+    )

@@ -10,7 +10,7 @@ _QUOTA = ("quotaExceeded", "rateLimitExceeded")
 _REQUEST = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) \S+: ")
 """What the client puts before the words of the server."""
 _UNBOUNDED = re.compile(
-    r"Cannot query over table '([^']+)' without a filter over column\(s\) (.+?)"
+    r"Cannot query over table '([^']+)' without a filter over column\(s\) '([^']+)'"
 )
 _JOB = re.compile(r"\s*\n\nLocation: .*\nJob ID: (\S+)\s*$")
 
@@ -110,10 +110,10 @@ def _refused(error: "Exception", url: str, name: str) -> WarehouseError:
             f"{url}: query {name!r}: {said}; BigQuery failed again and again: ask again later"
         )
     if unbounded := _UNBOUNDED.search(said):
-        columns = unbounded[2].replace("'", "")
+        table, column = unbounded.groups()
         return WarehouseError(
-            f"{url}: query {name!r} would read all days of {unbounded[1]}; bound the bare column, "
-            f"{columns} >= … AND {columns} < …, in the same SELECT"
+            f"{url}: query {name!r} would read all days of {table}; bound the bare column, "
+            f"{column} >= … AND {column} < …, in the same SELECT"
         )
     if "bytesBilledLimitExceeded" in reasons:
         return WarehouseError(
