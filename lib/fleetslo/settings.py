@@ -72,6 +72,9 @@ class Settings(BaseModel):
     report: Annotated[
         str, Field(description="the notebook that runs in that batch; set for it")
     ] = ""
+    rollup_horizon_days: Annotated[
+        int, Field(ge=1, description="how far back BigQuery's days are rolled up again when late")
+    ] = 35
     jobs: Annotated[int, Field(ge=1, le=64, description="notebooks run at once")] = 2
     notebook_timeout_s: Annotated[
         float, Field(gt=0, description="time that one notebook may take")
