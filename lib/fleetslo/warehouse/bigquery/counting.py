@@ -10,6 +10,7 @@ import polars as pl
 
 from fleetslo.warehouse import slo_minutes
 from fleetslo.warehouse.bigquery import rolled, statements
+from fleetslo.warehouse.bigquery.calling import patience
 from fleetslo.warehouse.bigquery.changes import prints
 from fleetslo.warehouse.bigquery.faults import explained
 from fleetslo.warehouse.bigquery.rolled import Note
@@ -63,19 +64,23 @@ GROUP BY day"""
 _COUNT = """\
 INSERT INTO {fresh}
   (service, objective, definition, minute, good_count, valid_count, uncertain_count)
+WITH counted AS (
+{counts}
+),
+
+{wanted}
+
 SELECT
-  counted.service,
-  @objectives[OFFSET(place)],
-  @definitions[OFFSET(place)],
+  wanted.service,
+  wanted.objective,
+  wanted.definition,
   counted.minute,
   counted.good_count,
   counted.valid_count,
   counted.uncertain_count
-FROM (
-{counts}
-) AS counted
-INNER JOIN UNNEST(@triple_services) AS triple_service WITH OFFSET AS place
-  ON counted.service = triple_service"""
+FROM counted
+INNER JOIN wanted
+  ON counted.service = wanted.service"""
 
 
 def roll_slo_minutes(
@@ -205,12 +210,12 @@ def _fresh(warehouse: "BigQueryWarehouse") -> Iterator[str]:
     made = bigquery.Table(f"{warehouse.dataset_id}.{name}", loose(contract(_TARGET)))
     made.expires = datetime.now(UTC) + _EXPIRES
     with explained(warehouse.url, name):
-        warehouse.client.create_table(made)
+        warehouse.client.create_table(made, **patience(warehouse))
     try:
         yield name
     finally:
         with explained(warehouse.url, name):
-            warehouse.client.delete_table(made, not_found_ok=True)
+            warehouse.client.delete_table(made, not_found_ok=True, **patience(warehouse))
 
 
 def _count(
@@ -234,7 +239,9 @@ def _count(
         values = query.bind(**times, services=services, step_minutes=step, **selector.parameters)
         mine = frame.filter(pl.col("service").is_in(services))
         warehouse.asker.do(
-            _COUNT.format(fresh=fresh, counts=query.sql.strip()),
-            [*bound_parameters(query, values), *_arrays(mine)],
+            _COUNT.format(
+                fresh=fresh, counts=query.sql.strip(), wanted=statements.triples("wanted")
+            ),
+            [*bound_parameters(query.bound_types, values), *_arrays(mine)],
             f"count {selector.source}",
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetslo.errors import SettingsError, nearest
 from fleetslo.warehouse.base import Step
-from fleetslo.warehouse.bigquery import books, tables
+from fleetslo.warehouse.bigquery import books, rolled, tables
 from fleetslo.warehouse.bigquery.calling import patience
 from fleetslo.warehouse.bigquery.faults import explained
 from fleetslo.warehouse.bigquery.misfits import spelled
@@ -65,7 +65,7 @@ def _plan(warehouse: "BigQueryWarehouse") -> list[_Planned]:
     contracts = read_contracts()
     keep = _keep_days(warehouse, contracts.values())
     wanted = [(one, keep[one.table]) for one in contracts.values()]
-    wanted.append((books.LOADS, None))
+    wanted += [(books.LOADS, None), (rolled.ROLLED, None)]
     with explained(warehouse.url, "create"):
         there = _there(warehouse)
         planned = [] if there is not None else [_dataset(warehouse)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from fleetslo.warehouse.bigquery.calling import patience
 from fleetslo.warehouse.bigquery.changes import Print
 from fleetslo.warehouse.bigquery.faults import explained
 from fleetslo.warehouse.bigquery.tables import table
@@ -54,11 +55,17 @@ SELECT
   CURRENT_TIMESTAMP(),
   @table_name,
   day,
-  @sources[OFFSET(place)],
-  NULLIF(@targets[OFFSET(place)], ''),
-  @is_mixed[OFFSET(place)],
+  sources,
+  NULLIF(target, ''),
+  is_mixed,
   @measures
-FROM UNNEST(@days) AS day WITH OFFSET AS place"""
+FROM UNNEST(@days) AS day WITH OFFSET AS place
+INNER JOIN UNNEST(@sources) AS sources WITH OFFSET AS sources_place
+  ON place = sources_place
+INNER JOIN UNNEST(@targets) AS target WITH OFFSET AS target_place
+  ON place = target_place
+INNER JOIN UNNEST(@is_mixed) AS is_mixed WITH OFFSET AS mixed_place
+  ON place = mixed_place"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,9 @@ class Note:
 def make(warehouse: "BigQueryWarehouse") -> None:
     """Make the book where there is none; what is in it is kept."""
     with explained(warehouse.url, ROLLED.table):
-        warehouse.client.create_table(table(warehouse.dataset_id, ROLLED, None), exists_ok=True)
+        warehouse.client.create_table(
+            table(warehouse.dataset_id, ROLLED, None), exists_ok=True, **patience(warehouse)
+        )
 
 
 def exists(warehouse: "BigQueryWarehouse") -> bool:
@@ -93,7 +102,9 @@ def exists(warehouse: "BigQueryWarehouse") -> bool:
 
     with explained(warehouse.url, ROLLED.table):
         try:
-            warehouse.client.get_table(f"{warehouse.dataset_id}.{ROLLED.table}")
+            warehouse.client.get_table(
+                f"{warehouse.dataset_id}.{ROLLED.table}", **patience(warehouse)
+            )
         except NotFound:
             return False
     return True

@@ -177,7 +177,7 @@ def _roll_sum(warehouse: "BigQueryWarehouse", one: sums.Sum, tally: Tally) -> No
     tally.tell(one.target, 0, len(ones))
     for run in runs(ones, lambda each: (each.is_ours, each.target is None)):
         ours = run[0].is_ours
-        asked = bound_parameters(query, query.bind(**stretch(run)))
+        asked = bound_parameters(query.bound_types, query.bind(**stretch(run)))
         kept = _kept(warehouse, one, run) if not ours else {}
         statement = statements.sum_statement(one, contract(one.target), query.sql, ours=ours)
         warehouse.asker.do(statement, asked, f"rollup {one.target}")

@@ -146,16 +146,23 @@ WHERE
   OR standing_totals.total > fresh_totals.total
 GROUP BY day"""
 
+_TRIPLES = """\
+{name} AS (
+  SELECT
+    service,
+    objective,
+    definition
+  FROM UNNEST(@triple_services) AS service WITH OFFSET AS place
+  INNER JOIN UNNEST(@objectives) AS objective WITH OFFSET AS objective_place
+    ON place = objective_place
+  INNER JOIN UNNEST(@definitions) AS definition WITH OFFSET AS definition_place
+    ON place = definition_place
+)"""
+
 _SLO = """\
 WITH {standing},
 
-in_force AS (
-  SELECT
-    service,
-    @objectives[OFFSET(place)] AS objective,
-    @definitions[OFFSET(place)] AS definition
-  FROM UNNEST(@triple_services) AS service WITH OFFSET AS place
-),
+{in_force},
 
 counted AS (
   SELECT DISTINCT
@@ -183,6 +190,11 @@ LEFT JOIN counted
     AND standing.definition = counted.definition
     AND TIMESTAMP_TRUNC(standing.minute, {same}) = counted.slot
 WHERE counted.service IS NULL"""
+
+
+def triples(name: str) -> str:
+    """Return a CTE of services, objectives and definitions, from parameters of equal length."""
+    return _TRIPLES.format(name=name)
 
 
 def _columns(contract: Contract, of: str = "") -> str:
@@ -244,6 +256,7 @@ def slo_statement(contract: Contract, fresh: str, *, ours: bool) -> str:
     """
     rows = _SLO.format(
         standing=_standing(contract),
+        in_force=triples("in_force"),
         fresh=fresh,
         same="DAY" if ours else "MINUTE",
         columns=_columns(contract),

@@ -105,13 +105,13 @@ class BigQueryWarehouse(Warehouse):
         """Return what a named query would read; nothing else is asked."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        return self.asker.estimate(query.sql, _parameters(query.bound_types, bound), name)
+        return self.asker.estimate(query.sql, bound_parameters(query.bound_types, bound), name)
 
     def query(self, name: str, **parameters: Any) -> pl.DataFrame:
         """Return the answer to a named query, cast to its contract; see ``Warehouse.query``."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        frame = self.asker.answer(query.sql, _parameters(query.bound_types, bound), name)
+        frame = self.asker.answer(query.sql, bound_parameters(query.bound_types, bound), name)
         with self._fitting(query):
             return query.cast(frame)
 
@@ -134,13 +134,13 @@ class BigQueryWarehouse(Warehouse):
     def sql(self, text: str, /, **parameters: Any) -> pl.DataFrame:
         """Return the answer to a SELECT that a person typed; see ``Warehouse.sql``."""
         typed = statement(text, parameters)
-        return self.asker.answer(typed.sql, _parameters(typed.types, typed.values), "sql")
+        return self.asker.answer(typed.sql, bound_parameters(typed.types, typed.values), "sql")
 
     def batches(self, name: str, **parameters: Any) -> Generator[pl.DataFrame, None, None]:
         """Yield the answer to a named query in pieces; see ``Warehouse.batches``."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        asked = self.asker.batches(query.sql, _parameters(query.bound_types, bound), name)
+        asked = self.asker.batches(query.sql, bound_parameters(query.bound_types, bound), name)
         with closing(asked) as pieces:
             for piece in pieces:
                 with self._fitting(query):
@@ -239,7 +239,8 @@ class BigQueryWarehouse(Warehouse):
         return creating.migrate(self)
 
 
-def _parameters(types: Mapping[str, Type], bound: Mapping[str, Any]) -> list[Any]:
+def bound_parameters(types: Mapping[str, Type], bound: Mapping[str, Any]) -> list[Any]:
+    """Return values as parameters of a query, each of its type."""
     from google.cloud import bigquery
 
     def parameter(name: str, kind: Type) -> Any:
