@@ -80,7 +80,7 @@ class _Table:
             says = "columns are missing or of another type; see 'fleetslo warehouse create'"
             called = "columns of the contract"
             return [Finding(name, called, "fail", len(other), says, "; ".join(other))]
-        grain = f"FARM_FINGERPRINT(TO_JSON_STRING(STRUCT({listed(self.contract.grain)})))"
+        grain = listed(self.contract.grain)
         newest = f"MAX({quoted(self.contract.partition)})" if self.contract.partition else "NULL"
         rules = self.contract.rules
         counts = ", ".join(
@@ -88,7 +88,8 @@ class _Table:
             for place, rule in enumerate(rules)
         )
         counted = self._row(
-            f"SELECT {counts}, COUNT(*) AS row_count, COUNT(DISTINCT {grain}) AS grains, "
+            f"SELECT {counts}, COUNT(*) AS row_count, "
+            f"(SELECT COUNT(*) FROM (SELECT 1 {self.rows} GROUP BY {grain})) AS grains, "
             f"CAST({newest} AS TIMESTAMP) AS newest {self.rows}"
         )
         if not counted["row_count"]:
@@ -99,7 +100,7 @@ class _Table:
                 for place, rule in enumerate(rules)
                 if (count := counted[f"rule_{place}"])
             ),
-            *(self._repeated() if counted["grains"] < counted["row_count"] else []),
+            *self._repeated(counted["row_count"] - counted["grains"]),
             *self._stretches(),
             *findings.stale(self.contract, counted["newest"], as_of),
             *self._gaps(),
@@ -113,21 +114,16 @@ class _Table:
             f"NOT ({rule.sql('bigquery')}) ORDER BY {listed(self.contract.grain)} LIMIT 1"
         )
 
-    def _repeated(self) -> list[Finding]:
-        """Find rows of the same grain, where hashes say that there may be some."""
+    def _repeated(self, count: int) -> list[Finding]:
+        """Say how many rows have the grain of another, and which comes first."""
+        if not count:
+            return []
         grain = listed(self.contract.grain)
-        found = self._answer(
-            f"SELECT {grain}, SUM(COUNT(*) - 1) OVER () AS extra {self.rows} "
-            f"GROUP BY {grain} HAVING COUNT(*) > 1 ORDER BY {grain} LIMIT 1"
-        ).to_dicts()
-        return [
-            findings.repeated(
-                self.contract,
-                int(row["extra"]),
-                {name: row[name] for name in self.contract.grain},
-            )
-            for row in found
-        ]
+        first = self._row(
+            f"SELECT {grain} {self.rows} GROUP BY {grain} HAVING COUNT(*) > 1 "
+            f"ORDER BY {grain} LIMIT 1"
+        )
+        return [findings.repeated(self.contract, count, first)]
 
     def _stretches(self) -> list[Finding]:
         """Find stretches of ownership that overlap: two squads would own one service."""

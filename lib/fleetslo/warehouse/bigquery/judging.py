@@ -163,7 +163,7 @@ class Selection:
         )
         found = self.warehouse.asker.answer(
             "SELECT COUNT(*) AS row_count, COUNTIF(fault IS NOT NULL) AS faults, "
-            f"COUNT(DISTINCT FARM_FINGERPRINT(TO_JSON_STRING(STRUCT({grain})))) AS grains, {days} "
+            f"(SELECT COUNT(*) FROM (SELECT 1 FROM {staging} GROUP BY {grain})) AS grains, {days} "
             f"FROM {staging}",
             [],
             self.origin,
@@ -171,7 +171,7 @@ class Selection:
         if found["faults"]:
             raise self._faulty(staging, found["faults"])
         if found["grains"] < found["row_count"]:
-            self._refuse_repeated(staging)
+            raise self._repeated(staging, found["row_count"] - found["grains"])
         if not found["row_count"]:
             return Rows(0, 0)
         return Rows(found["row_count"], found["days"], found["first_day"], found["last_day"])
@@ -196,24 +196,21 @@ class Selection:
             lines.append(f"{self.origin}: {which}: {called}: {rule.why}{others}")
         return refusal(self.contract, "row", count, lines)
 
-    def _refuse_repeated(self, staging: str) -> None:
-        """Refuse rows of the same grain; what only looked so is let pass."""
+    def _repeated(self, staging: str, count: int) -> ContractError:
         grain = listed(self.contract.grain)
         rows = self.warehouse.asker.answer(
-            f"SELECT {grain}, COUNT(*) AS row_count, SUM(COUNT(*) - 1) OVER () AS extra "
-            f"FROM {staging} GROUP BY {grain} HAVING COUNT(*) > 1 ORDER BY {grain} LIMIT {NAMED}",
+            f"SELECT {grain}, COUNT(*) AS row_count FROM {staging} GROUP BY {grain} "
+            f"HAVING COUNT(*) > 1 ORDER BY {grain} LIMIT {NAMED}",
             [],
             self.origin,
         ).to_dicts()
-        if not rows:
-            return
         names = ", ".join(self.contract.grain)
         lines = [
             f"{self.origin}: {row['row_count']:,} rows have the same {names}: "
             f"{row_text({name: row[name] for name in self.contract.grain})}"
             for row in rows
         ]
-        raise refusal(self.contract, "duplicate row", int(rows[0]["extra"]), lines)
+        return refusal(self.contract, "duplicate row", count, lines)
 
 
 def _raw(column: Column) -> str:
