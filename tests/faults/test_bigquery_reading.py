@@ -10,7 +10,7 @@ import grpc
 import pyarrow as pa
 import pytest
 from google.cloud.bigquery_storage_v1 import types
-from test_bigquery_faults import Server, served
+from tests.answering_server import Server, served
 
 from fleetslo.errors import WarehouseError
 from fleetslo.warehouse.bigquery.asking import Patience

@@ -51,7 +51,6 @@ class Estimate:
 
     byte_count: int
     table_count: int
-    is_cached: bool = False
 
     @property
     def cap(self) -> int:
@@ -101,9 +100,7 @@ class Asker:
         """Return what a query would read; nothing is read or billed for that."""
         with explained(self.url, name, lambda: self._misfits(sql)):
             dry = self._start(sql, parameters, name, dry_run=True)
-            return Estimate(
-                int(dry.total_bytes_processed or 0), len(dry.referenced_tables), bool(dry.cache_hit)
-            )
+            return Estimate(int(dry.total_bytes_processed or 0), len(dry.referenced_tables))
 
     def answer(self, sql: str, parameters: list[Any], name: str) -> pl.DataFrame:
         """Return the answer to a query.
@@ -130,9 +127,9 @@ class Asker:
         try:
             estimate = self._allowed(sql, parameters, name)
             with explained(self.url, name, lambda: self._misfits(sql)):
-                # BigQuery hides what is read of tables with row access policies, and says 0.
-                unknown = estimate.is_cached or not estimate.byte_count
-                cap = self.bytes_limit if unknown else estimate.cap
+                # 0 is said of what the cache would answer, and of tables with row access policies,
+                # of which BigQuery hides what is read.
+                cap = estimate.cap if estimate.byte_count else self.bytes_limit
                 job = self._start(sql, parameters, name, maximum_bytes_billed=cap)
                 row_count = 0
                 try:
