@@ -16,11 +16,12 @@ from google.cloud import bigquery
 from tests.loopback import Server
 
 from fleetslo.errors import ContractError
-from fleetslo.warehouse.bigquery import books
+from fleetslo.warehouse.bigquery import books, rolled
 from fleetslo.warehouse.bigquery.filling import load_rows
 from fleetslo.warehouse.bigquery.steps import steps
 from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
 from fleetslo.warehouse.contracts import Column, Contract, contract, read_contracts
+from fleetslo.warehouse.measures import Measure
 from fleetslo.warehouse.types import Type
 
 pytest.importorskip("zetasql", reason="the reference implementation is not installed")
@@ -100,6 +101,14 @@ def work(place: BigQueryWarehouse, folder: Path) -> None:
             f"INSERT INTO {table} ({names}) SELECT {names} FROM {table} {where}",
             bigquery.QueryJobConfig(default_dataset=place.dataset_id),
         ).result()
+    place.rollup(
+        [
+            Measure("faults", "d1", ("x",), requests="all"),
+            Measure("fast", "d2", ("x",), requests="successful", within_s=0.5),
+            Measure("lag", "d3", ("x",), sli="x"),
+        ]
+    )
+    place.rollup([Measure("faults", "d4", ("x",), requests="all")])
     place.check(NOON + timedelta(days=9))
     place.describe()
     place.complete_until()
@@ -115,7 +124,13 @@ def work(place: BigQueryWarehouse, folder: Path) -> None:
 
 def columns(name: str, created: dict[str, str]) -> Iterable[Column]:
     """The columns of a table that a statement names."""
-    known: dict[str, Contract] = {**read_contracts(), books.LOADS.table: books.LOADS}
+    known: dict[str, Contract] = {
+        **read_contracts(),
+        books.LOADS.table: books.LOADS,
+        rolled.ROLLED.table: rolled.ROLLED,
+    }
+    if name.startswith("fleetslo_counted_"):
+        return contract("slo_minutes").columns
     if name in known:
         return known[name].columns
     return [Column(word, Type.parse(kind)) for word, kind in _STAGED.findall(created.get(name, ""))]
@@ -134,7 +149,8 @@ def test_every_statement_is_googlesql(
     work(BigQueryWarehouse(f"bigquery://p/s{uuid4().hex}", client), tmp_path)  # type: ignore[arg-type]
     sent = {sql: of for sql, of in client.sent.items() if "INFORMATION_SCHEMA" not in sql}
     created = {found[1]: sql for sql in sent if (found := re.match(r"CREATE TABLE (\w+) \(", sql))}
-    for verb in ("MERGE", "INSERT INTO fleetslo_loads", "INSERT INTO fleetslo_staging", "ALTER"):
+    books_of = ("loads", "staging", "rolled", "counted")
+    for verb in ("MERGE", "ALTER", *(f"INSERT INTO fleetslo_{book}" for book in books_of)):
         assert any(sql.startswith(verb) for sql in sent), verb
     assert any("LEAD(valid_from)" in sql for sql in sent)
     assert any("HAVING COUNT(*) > 1" in sql for sql in sent)
