@@ -146,9 +146,12 @@ class DuckDBWarehouse(Warehouse):
         self.require()
         asked = to_duckdb(typed.sql, typed.types, {})
         with self.connection(tables=typed.tables) as connection, explained("sql"):
-            frame: pl.DataFrame = connection.sql(asked, params=typed.values).pl()
-        # A sum of integers is wider here than in GoogleSQL, where a larger one is an error too.
-        return frame.with_columns(pl.col(pl.Int128).cast(pl.Int64))
+            relation = connection.sql(asked, params=typed.values)
+            kinds = zip(relation.columns, relation.types, strict=True)
+            # A sum of integers is wider here than in GoogleSQL, where a larger one is an error too.
+            wide = [name for name, kind in kinds if str(kind) == "HUGEINT"]
+            frame: pl.DataFrame = relation.pl()
+        return frame.with_columns(pl.col(wide).cast(pl.Int64))
 
     def create(
         self,
