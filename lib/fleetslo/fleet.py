@@ -29,7 +29,7 @@ from fleetslo.squad import SquadView
 from fleetslo.warehouse.base import Warehouse, open_warehouse
 from fleetslo.warehouse.extracts import Extracts
 from fleetslo.warehouse.queries import read_query
-from fleetslo.warehouse.rollups import RollupReport
+from fleetslo.warehouse.rollups import Measure, RollupReport
 
 if TYPE_CHECKING:
     pass
@@ -316,8 +316,9 @@ class Fleet:
         """Return the whole fleet's data over a period, each part fetched when it is first used."""
         return Overview(self, period)
 
-    def rollup(self, progress: Progress | None = None) -> RollupReport:
-        """Bring hours, days and ``slo_minutes`` up to date with what was loaded."""
+    @property
+    def measures(self) -> list[Measure]:
+        """What ``rollup`` has to count: all that the objectives of all services measure."""
         ever = Period(instant("2000-01-01"), self.complete_until + _DAY)
         known = self.services(ever)
         # Before the first rollup the data names no service yet; an objective may all the same.
@@ -325,9 +326,11 @@ class Fleet:
         named = pl.DataFrame(
             {"service": sorted(own - set(known["service"]))}, {"service": pl.String}
         )
-        everyone = pl.concat([known, named], how="diagonal")
-        measures = measures_of(self.objectives_of(everyone))
-        return self.warehouse.rollup(measures, progress=progress)
+        return measures_of(self.objectives_of(pl.concat([known, named], how="diagonal")))
+
+    def rollup(self, progress: Progress | None = None) -> RollupReport:
+        """Bring hours, days and ``slo_minutes`` up to date with what was loaded."""
+        return self.warehouse.rollup(self.measures, progress=progress)
 
 
 def _no_service(name: str, known: list[str], period: Period) -> str:

@@ -10,6 +10,7 @@ import typer
 from fleetslo.commands.screen import Progress, bytes_text, pairs, progress, say, table
 
 if TYPE_CHECKING:
+    from fleetslo.fleet import Fleet
     from fleetslo.warehouse.base import LoadReport, Step, Warehouse
     from fleetslo.warehouse.mappings import TableMapping
 
@@ -223,17 +224,43 @@ def check(
 
 
 @app.command()
-def rollup(warehouse: Address = None) -> None:
+def rollup(
+    sql: Annotated[
+        bool, typer.Option("--sql", help="print a stored procedure of BigQuery that does it")
+    ] = False,
+    install: Annotated[
+        bool, typer.Option("--install", help="make that procedure in the dataset")
+    ] = False,
+    warehouse: Address = None,
+) -> None:
     """Sum minutes into hours, days and objectives, where something changed."""
     from fleetslo.fleet import open_fleet
 
     fleet = open_fleet(_url(warehouse))
+    if sql or install:
+        _procedure(fleet, install=install)
+        return
     with progress() as show:
         report = fleet.rollup(progress=show)
     for name, days in report.days.items():
         say(f"{name}: {days:,} days, {report.rows.get(name, 0):,} rows written")
     if not any(report.days.values()):
         say("everything was up to date")
+
+
+def _procedure(fleet: "Fleet", *, install: bool) -> None:
+    from fleetslo.errors import UsageError
+    from fleetslo.warehouse.bigquery import procedure
+    from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
+
+    if not isinstance(fleet.warehouse, BigQueryWarehouse):
+        raise UsageError(f"--sql and --install are for bigquery:// only, not {fleet.warehouse.url}")
+    name = f"{fleet.warehouse.dataset_id}.{procedure.NAME}"
+    if install:
+        procedure.install(fleet.warehouse, fleet.measures)
+        say(f"{name} is made; call it from a scheduled query, and make it anew with each objective")
+    else:
+        say(procedure.procedure(fleet.warehouse.dataset_id, fleet.measures))
 
 
 @app.command()

@@ -57,7 +57,8 @@ def feed(squad: str, pages: Iterable[Page]) -> bytes:
         SubElement(entry, "updated").text = _updated(page)
         SubElement(entry, "link", {"rel": "alternate", "href": relative(page.path, path)})
         SubElement(entry, "summary").text = _clean(page.sentence.replace("**", "").replace("`", ""))
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="utf-8")
+    text: bytes = tostring(root, encoding="utf-8")
+    return b'<?xml version="1.0" encoding="utf-8"?>\n' + text
 
 
 def _title(page: Page) -> str:
