@@ -179,6 +179,13 @@ def test_only_the_days_and_tables_asked_for_are_looked_at(both: Both) -> None:
         both.dataset.check(SOON, ["request"])
 
 
+def test_an_array_that_is_null_is_an_empty_one(made: BigQueryWarehouse, tmp_path: Path) -> None:
+    made.load("requests", [csv(tmp_path / "a.csv", minutes(3))])
+    bound = "WHERE minute > TIMESTAMP '2026-01-01'"
+    made.asker.do(f"UPDATE requests SET latency = NULL {bound}", [], "test")
+    assert made.check(SOON, ["requests"]) == []
+
+
 def test_steps_of_coarse_sources_are_no_gaps(made: BigQueryWarehouse, tmp_path: Path) -> None:
     every5 = [request_row(NOON + timedelta(minutes=5 * n), service="slow") for n in (0, 1, 3)]
     made.load("requests", [csv(tmp_path / "a.csv", every5)], step=timedelta(minutes=5))
