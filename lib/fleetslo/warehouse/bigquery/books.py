@@ -66,12 +66,11 @@ INSERT INTO fleetslo_loads
   (loaded_at, table_name, sha256, files, source, step_s, first_day, last_day, row_count,
    replaced_count, steps)
 SELECT
-  CURRENT_TIMESTAMP(), @table_name, each_load.sha256, SPLIT(each_load.files, '\\n'), @source,
+  CURRENT_TIMESTAMP(), @table_name, sha256, SPLIT(files, '\\n'), @source,
   @step_s, @first_day, @last_day, @row_count, @replaced_count, {steps}
-FROM (
-  SELECT sha256, @files[OFFSET(place)] AS files
-  FROM UNNEST(@keys) AS sha256 WITH OFFSET AS place
-) AS each_load"""
+FROM UNNEST(@keys) AS sha256 WITH OFFSET AS place
+INNER JOIN UNNEST(@files) AS files WITH OFFSET AS files_place
+  ON place = files_place"""
 _STEPS = """\
 ARRAY(
     SELECT AS STRUCT
