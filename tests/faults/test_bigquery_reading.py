@@ -17,6 +17,8 @@ from fleetslo.warehouse.bigquery.asking import Patience
 from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
 from fleetslo.warehouse.watching import Silence
 
+PAGES, PAGE = 3, 1000
+ROWS = PAGES * PAGE
 START, END = datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 QUICK = Patience(retry_s=1, first_delay_s=0.01, request_s=1, job_s=5)
 SERVICE = "google.cloud.bigquery.storage.v1.BigQueryRead"
@@ -31,10 +33,10 @@ SCHEMA = pa.schema(
 
 
 class Streams(grpc.GenericRpcHandler):
-    """One stream of ``pages`` with two rows each; ``breaks`` may end it before a page."""
+    """One stream of ``pages`` with ``PAGE`` rows each; ``breaks`` may end it before a page."""
 
     def __init__(self) -> None:
-        self.pages, self.refused = 3, False
+        self.pages, self.refused = PAGES, False
         self.breaks: Callable[[int, grpc.ServicerContext], None] = lambda page, context: None
         self.sent = 0
 
@@ -59,13 +61,14 @@ class Streams(grpc.GenericRpcHandler):
         )
 
     def rows(self, request: Any, context: grpc.ServicerContext) -> Iterator[types.ReadRowsResponse]:
-        for page in range(request.offset // 2, self.pages):
+        for page in range(request.offset // PAGE, self.pages):
             self.breaks(page, context)
-            names = [f"service-{2 * page}", f"service-{2 * page + 1}"]
-            batch = pa.record_batch([names, [START] * 2, [END] * 2, [42] * 2], schema=SCHEMA)
+            names = [f"service-{page * PAGE + row:07}" for row in range(PAGE)]
+            times = [START] * PAGE, [END] * PAGE
+            batch = pa.record_batch([names, *times, [42] * PAGE], schema=SCHEMA)
             self.sent += 1
             yield types.ReadRowsResponse(
-                row_count=2,
+                row_count=PAGE,
                 arrow_record_batch=types.ArrowRecordBatch(
                     serialized_record_batch=batch.serialize().to_pybytes()
                 ),
@@ -75,9 +78,9 @@ class Streams(grpc.GenericRpcHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server whose first page is not the whole answer, so that its client reads streams."""
+    """A server of an answer with more rows than one request should fetch."""
     with served(monkeypatch) as server:
-        server.total, server.more_pages = 6, True
+        server.total, server.more_pages = ROWS, True
         yield server
 
 
@@ -106,17 +109,17 @@ def ask(place: BigQueryWarehouse) -> Any:
 
 def test_all_pages_of_a_stream_are_the_answer(server: Server, streams: Streams) -> None:
     frame = ask(opened())
-    assert frame["service"].to_list() == [f"service-{number}" for number in range(6)]
+    assert frame["service"].to_list() == [f"service-{number:07}" for number in range(ROWS)]
     assert streams.sent == 3
 
 
 def test_pieces_are_cast_and_counted(server: Server, streams: Streams) -> None:
     place = opened()
     pieces = list(place.batches("fleet/seen", start=START, end=END))
-    assert [piece.height for piece in pieces] == [2, 2, 2]
+    assert [piece.height for piece in pieces] == [PAGE] * PAGES
     last = place.asker.last
     assert last is not None
-    assert (last.name, last.row_count, last.bytes_processed) == ("fleet/seen", 6, 1000)
+    assert (last.name, last.row_count, last.bytes_processed) == ("fleet/seen", ROWS, 1000)
     place.client.close()
 
 
@@ -130,7 +133,7 @@ def test_a_stream_that_breaks_off_now_and_then_is_taken_up_where_it_was(
             context.abort(grpc.StatusCode.UNAVAILABLE, "gone for a moment")
 
     streams.breaks = once
-    assert ask(opened())["service"].n_unique() == 6
+    assert ask(opened())["service"].n_unique() == ROWS
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ def test_a_stream_that_stays_broken_is_one_error_and_no_part_of_an_answer(
 
 def test_a_stream_that_ends_early_is_one_error(server: Server, streams: Streams) -> None:
     streams.pages = 2
-    with pytest.raises(WarehouseError, match="4 of 6 rows arrived"):
+    with pytest.raises(WarehouseError, match="2,000 of 3,000 rows arrived"):
         ask(opened())
 
 
@@ -165,20 +168,27 @@ def test_a_stream_that_falls_silent_is_not_waited_for_without_end(
 def test_an_answer_larger_than_memory_stops_before_it_is_read(
     server: Server, streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # two rows of two instants and a number are 48 bytes, and their names come on top
-    monkeypatch.setenv("FLEETSLO_RESULT_BYTES_LIMIT", "100")
-    server.total, streams.pages = 20_000, 10_000
+    # 1,000 rows of two instants and a number are 24,000 bytes, and their names come on top
+    monkeypatch.setenv("FLEETSLO_RESULT_BYTES_LIMIT", "100000")
+    server.total, streams.pages = 1000 * PAGE, 1000
     with pytest.raises(WarehouseError, match="raise the setting result_bytes_limit"):
         ask(opened())
-    assert streams.sent < 10_000
+    assert streams.sent < 1000
 
 
 def test_a_refused_storage_api_leaves_rest(server: Server, streams: Streams) -> None:
     streams.refused = True
     place = opened()
     with pytest.warns(UserWarning, match="BigQuery Read Session User"):
-        frame = ask(place)
-    assert frame.height == 6
+        frame = place.query("fleet/seen", start=START, end=END)
+    assert frame.height == ROWS
+    # warnings are errors in tests: a second one would fail here
+    assert ask(place).height == ROWS
+
+
+def test_a_small_answer_takes_rest(server: Server, streams: Streams) -> None:
+    server.total, server.more_pages, streams.refused = 1, False, True
+    assert ask(opened()).height == 1
 
 
 def test_a_watcher_hears_of_every_step(server: Server, streams: Streams) -> None:
@@ -204,5 +214,6 @@ def test_a_watcher_hears_of_every_step(server: Server, streams: Streams) -> None
     ask(place)
     # 3 of 4 units known by then are completed
     assert heard == [
-        "at most 1000", "running 0.75", "2 of 6", "4 of 6", "6 of 6", "6 rows, cache True",
+        "at most 1000", "running 0.75", "1000 of 3000", "2000 of 3000",
+        "3000 of 3000", "3000 rows, cache True",
     ]  # fmt: skip

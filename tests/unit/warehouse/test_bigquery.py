@@ -19,7 +19,12 @@ class Job:
     def __init__(self, table: pa.Table, estimate: int) -> None:
         self.table, self.total_bytes_processed = table, estimate
         self.referenced_tables, self.total_rows = ["requests_hourly", "services"], table.num_rows
-        self.job_id, self.cache_hit, self.total_bytes_billed = "job", False, 10 * 1024**2
+        self.destination, self.job_id, self.cache_hit, self.total_bytes_billed = (
+            None,
+            "job",
+            False,
+            10 * 1024**2,
+        )
 
     def done(self, **_: Any) -> bool:
         return True
@@ -118,7 +123,7 @@ def test_what_bigquery_refuses_is_said_with_its_remedy(
 
 
 class Refused(Recorded):
-    """Answers over REST alone, and remembers which jobs were cancelled."""
+    """Remembers which jobs were cancelled."""
 
     interrupted = False
     cancelled = 0
@@ -139,19 +144,6 @@ class Guarded(Job):
 
     def cancel(self, **_: Any) -> None:
         self.client.cancelled += 1
-
-    def to_arrow_iterable(self, *storage: Any, **_: Any) -> Iterator[pa.RecordBatch]:
-        if storage:
-            raise Forbidden("no bigquery.readsessions.create")
-        yield from self.table.to_batches()
-
-
-def test_a_refused_storage_api_is_said_once_and_rest_answers() -> None:
-    place = opened(Refused(SEEN, SEEN))
-    with pytest.warns(UserWarning, match="BigQuery Read Session User"):
-        assert place.query("fleet/seen", start=START, end=END).height == 1
-    # warnings are errors in tests: a second one would fail here
-    assert place.query("fleet/seen", start=START, end=END).height == 1
 
 
 def test_a_job_is_cancelled_when_the_user_stops_waiting() -> None:

@@ -16,6 +16,7 @@ from fleetslo.warehouse.bigquery.reading import Reader
 from fleetslo.warehouse.watching import Asked, Silence, Watcher
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from google.cloud import bigquery
 
 TIB = 1024**4
@@ -24,6 +25,7 @@ _LEAST_BILLED = 10 * 1024**2
 """BigQuery bills at least 10 MiB per table and query; a cap equal to the estimate is refused."""
 _GROWTH = 0.1
 """The share by which tables may grow between the dry run and the query."""
+_ORDERED = re.compile(r"\bORDER\s+BY\b", re.IGNORECASE)
 _WAIT_SHARE, _LEAST_WAIT_S, _MOST_WAIT_S = 0.15, 0.05, 2.0
 """A job is asked after again when it has run this much longer, in seconds at least and at most."""
 
@@ -109,7 +111,7 @@ class Asker:
             WarehouseError: it would read more than the limit, its answer would take more memory
                 than allowed, or BigQuery refused or failed.
         """
-        with closing(self.batches(sql, parameters, name)) as pieces:
+        with closing(self._pieces(sql, parameters, name)) as pieces:
             return self.reader.whole(pieces, name)
 
     def batches(
@@ -123,6 +125,14 @@ class Asker:
         Raises:
             WarehouseError: as ``answer``, the memory aside, or not all rows arrived.
         """
+        with closing(self._pieces(sql, parameters, name)) as pieces:
+            for piece in pieces:
+                yield pl.DataFrame(pl.from_arrow(piece))
+
+    def _pieces(
+        self, sql: str, parameters: list[Any], name: str
+    ) -> "Generator[pa.Table, None, None]":
+        """Yield the answer as it arrives, then record what it cost."""
         began = time.monotonic()
         try:
             estimate = self._allowed(sql, parameters, name)
@@ -134,10 +144,14 @@ class Asker:
                 row_count = 0
                 try:
                     self._wait(job, name)
-                    total = self._rows(job).total_rows or 0
-                    for piece in self.reader.batches(lambda: self._rows(job), name):
-                        row_count += piece.height
-                        self.watcher.reading(name, row_count, total)
+                    rows = job.result(
+                        retry=self._retry(), timeout=self.patience.job_s, job_retry=None
+                    )
+                    ordered = _ORDERED.search(sql) is not None
+                    pieces = self.reader.pieces(rows, job.destination, name, in_order=ordered)
+                    for piece in pieces:
+                        row_count += piece.num_rows
+                        self.watcher.reading(name, row_count, rows.total_rows or 0)
                         yield piece
                 except (KeyboardInterrupt, TimeoutError):
                     self._cancel(job)
@@ -186,9 +200,6 @@ class Asker:
                 raise TimeoutError
             self.watcher.running(name, seconds, _share_done(job))
             time.sleep(min(max(seconds * _WAIT_SHARE, _LEAST_WAIT_S), _MOST_WAIT_S))
-
-    def _rows(self, job: "bigquery.QueryJob") -> Any:
-        return job.result(retry=self._retry(), timeout=self.patience.job_s, job_retry=None)
 
     def _cancel(self, job: "bigquery.QueryJob") -> None:
         from google.api_core.exceptions import GoogleAPICallError

@@ -1,9 +1,9 @@
 """A finished job's rows, piece by piece: the whole answer, or an error."""
 
+import queue
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,6 +11,8 @@ import polars as pl
 from fleetslo.errors import WarehouseError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    from google.cloud.bigquery import TableReference
     from google.cloud.bigquery.table import RowIterator
     from google.cloud.bigquery_storage_v1 import BigQueryReadClient
     from google.cloud.bigquery_storage_v1.reader import ReadRowsStream
@@ -18,12 +20,17 @@ if TYPE_CHECKING:
 _GIB = 1024**3
 _STREAMS = 4
 """Streams read at once; each holds a few messages of at most 10 MiB."""
+_FEW_ROWS = 2000
+"""So many rows take one request over REST, and two over the Storage Read API."""
+_LOOK_S = 0.1
+"""A thread whose pieces nobody takes looks this often whether it should end."""
 
 
 class Reader:
     """Reads answers over the Storage Read API as Arrow, over REST where that is refused.
 
-    Google's client itself takes REST for an answer of one page.
+    Google's own reader of streams goes back to one that breaks off for a day, waits for ever for
+    one that falls silent, and for a fifth of a second at the end of each answer.
 
     Args:
         storage: makes the client of the Storage Read API; None where the server has none.
@@ -40,42 +47,56 @@ class Reader:
         self.storage, self.bytes_limit, self.patience_s = storage, bytes_limit, patience_s
         self._client: BigQueryReadClient | None = None
 
-    def batches(self, result: "Callable[[], RowIterator]", name: str) -> Iterator[pl.DataFrame]:
+    def pieces(
+        self,
+        rows: "RowIterator",
+        table: "TableReference | None",
+        name: str,
+        *,
+        in_order: bool = False,
+    ) -> "Iterator[pa.Table]":
         """Yield the rows of an answer in pieces that fit in memory, at least one, maybe empty.
 
         Args:
-            result: returns the job's rows, afresh at each call.
+            rows: the job's rows, none of them taken yet.
+            table: where BigQuery keeps them for a day; None where a statement has none.
             name: the question, for messages.
+            in_order: whether the order of rows is to be kept, which takes a single stream.
 
         Raises:
             WarehouseError: fewer or more rows arrived than the job counted. What was yielded
                 before is then a part of nothing.
         """
-        rows = result()
+        import pyarrow as pa
+
         total = rows.total_rows or 0
         if not total:
-            yield pl.DataFrame(pl.from_arrow(rows.to_arrow(create_bqstorage_client=False)))
+            yield rows.to_arrow(create_bqstorage_client=False)
             return
         arrived = 0
-        for piece in self._pieces(result, rows):
-            arrived += piece.height
-            yield piece
+        for batch in self._batches(rows, table, 1 if in_order else _STREAMS):
+            arrived += batch.num_rows
+            yield pa.Table.from_batches([batch])
         if arrived != total:
             raise WarehouseError(
                 f"query {name!r}: {arrived:,} of {total:,} rows arrived; "
                 "the answer broke off and none of it is used: ask again"
             )
 
-    def whole(self, pieces: Iterator[pl.DataFrame], name: str) -> pl.DataFrame:
-        """Return all pieces of an answer as one frame.
+    def whole(self, pieces: "Iterator[pa.Table]", name: str) -> pl.DataFrame:
+        """Return all pieces of an answer as one frame, made at the end.
+
+        Making it of each piece would wait for the threads that read, at every one.
 
         Raises:
             WarehouseError: they would take more memory than is allowed; no more is read then.
         """
-        held: list[pl.DataFrame] = []
+        import pyarrow as pa
+
+        held: list[pa.Table] = []
         size = 0
         for piece in pieces:
-            size += int(piece.estimated_size())
+            size += piece.nbytes
             if size > self.bytes_limit:
                 held.clear()
                 raise WarehouseError(
@@ -84,17 +105,16 @@ class Reader:
                     "or raise the setting result_bytes_limit"
                 )
             held.append(piece)
-        return pl.concat(held)
+        return pl.DataFrame(pl.from_arrow(pa.concat_tables(held)))
 
-    def _pieces(
-        self, result: "Callable[[], RowIterator]", rows: "RowIterator"
-    ) -> Iterator[pl.DataFrame]:
+    def _batches(
+        self, rows: "RowIterator", table: "TableReference | None", streams: int
+    ) -> "Iterator[pa.RecordBatch]":
         from google.api_core.exceptions import Forbidden
 
-        if self.storage is not None:
-            pieces = self._over_storage(rows, self.storage)
+        if self.storage and table and (rows.total_rows or 0) > _FEW_ROWS:
             try:
-                first = next(pieces, None)
+                session = self._session(self.storage, table, streams)
             except Forbidden as error:
                 self.storage = None
                 warnings.warn(
@@ -102,98 +122,86 @@ class Reader:
                     "which is slower: the role BigQuery Read Session User allows it",
                     stacklevel=2,
                 )
-                rows = result()  # a row iterator is of use once
             else:
-                if first is not None:
-                    yield first
-                yield from pieces
+                yield from self._streamed(session)
                 return
-        for batch in rows.to_arrow_iterable():
-            yield pl.DataFrame(pl.from_arrow(batch))
+        yield from rows.to_arrow_iterable()
 
-    def _over_storage(
-        self, rows: "RowIterator", storage: "Callable[[], BigQueryReadClient]"
-    ) -> Iterator[pl.DataFrame]:
-        streams = _Streams(lambda: self._connected(storage), self.patience_s)
-        batches = rows.to_arrow_iterable(
-            streams,  # type: ignore[arg-type]
-            max_stream_count=_STREAMS,
-        )
-        try:
-            while (batch := streams.within_patience(lambda: next(batches, None))) is not None:
-                yield pl.DataFrame(pl.from_arrow(batch))
-        finally:
-            streams.cancel()
-            batches.close()  # type: ignore[attr-defined]
+    def _session(
+        self, storage: "Callable[[], BigQueryReadClient]", table: "TableReference", streams: int
+    ) -> Any:
+        from google.cloud.bigquery_storage_v1 import types
 
-    def _connected(self, storage: "Callable[[], BigQueryReadClient]") -> "BigQueryReadClient":
-        """Return the client, made when the first answer needs one: most have a single page."""
         if self._client is None:
             self._client = storage()
-        return self._client
-
-
-class _Streams:
-    """The two calls that Google's reader makes, with an end to their patience.
-
-    Left alone it goes back to a stream that breaks off for a day, and waits for ever for one that
-    falls silent.
-    """
-
-    def __init__(self, client: "Callable[[], BigQueryReadClient]", patience_s: float) -> None:
-        self._client, self._patience_s = client, patience_s
-        self._open: list[ReadRowsStream] = []
-        self._cancelled = False
-        self._schema: Any = None
-
-    def create_read_session(self, **request: Any) -> Any:
-        """Open a session; whatever passes is asked again."""
-        import pyarrow as pa
-
-        request.update(retry=self._retry(), timeout=self._patience_s)
-        session = self._client().create_read_session(**request)
-        if session.streams:
-            self._schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
-        return session
-
-    def read_rows(self, name: str) -> "_Stream":
-        """Open one stream of the session."""
-        stream: ReadRowsStream = self._client().read_rows(  # type: ignore[no-untyped-call]
-            name, retry=self._retry()
+        options = types.ArrowSerializationOptions(
+            buffer_compression=types.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
         )
-        self._open.append(stream)
-        if self._cancelled:
-            stream.cancel()  # type: ignore[no-untyped-call]
-        return _Stream(stream, self._schema)
+        return self._client.create_read_session(
+            parent=f"projects/{table.project}",
+            read_session=types.ReadSession(
+                table=table.to_bqstorage(),
+                data_format=types.DataFormat.ARROW,
+                read_options={"arrow_serialization_options": options},
+            ),
+            max_stream_count=streams,
+            retry=self._retry(),
+            timeout=self.patience_s,
+        )
 
-    def within_patience(self, step: Callable[[], Any]) -> Any:
-        """Return what a step returns.
+    def _streamed(self, session: Any) -> "Iterator[pa.RecordBatch]":
+        """Yield what the streams of a session hold, each read by a thread of its own.
 
         Raises:
-            TimeoutError: it took longer than is waited for.
+            TimeoutError: none of them gave anything for as long as is waited.
         """
-        silent = threading.Event()
+        import pyarrow as pa
 
-        def give_up() -> None:
-            silent.set()
-            self.cancel()
+        schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
+        arrived: queue.Queue[Any] = queue.Queue(2 * len(session.streams))
+        unwanted = threading.Event()
+        opened: list[ReadRowsStream] = []
 
-        timer = threading.Timer(self._patience_s, give_up)
-        timer.daemon = True
-        timer.start()
+        def give(item: Any) -> None:
+            while not unwanted.is_set():
+                try:
+                    arrived.put(item, timeout=_LOOK_S)
+                except queue.Full:
+                    continue
+                return
+
+        def read(name: str) -> None:
+            try:
+                stream: Any = self._client.read_rows(name, retry=self._retry())  # type: ignore[union-attr]
+                opened.append(stream)
+                for message in stream:
+                    rows = pa.py_buffer(message.arrow_record_batch.serialized_record_batch)
+                    give(pa.ipc.read_record_batch(rows, schema))
+                    if unwanted.is_set():
+                        return
+                give(None)
+            except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
+                give(error)
+
+        for one in session.streams:
+            threading.Thread(target=read, args=(one.name,), daemon=True).start()
+        running = len(session.streams)
         try:
-            found = step()
+            while running:
+                try:
+                    item = arrived.get(timeout=self.patience_s)
+                except queue.Empty:
+                    raise TimeoutError from None
+                if isinstance(item, Exception):
+                    raise item
+                if item is None:
+                    running -= 1
+                else:
+                    yield item
         finally:
-            timer.cancel()
-        if silent.is_set():
-            raise TimeoutError
-        return found
-
-    def cancel(self) -> None:
-        """Let go of all streams."""
-        self._cancelled = True
-        for stream in self._open:
-            stream.cancel()  # type: ignore[no-untyped-call]
+            unwanted.set()
+            for each in opened:
+                each.cancel()  # type: ignore[no-untyped-call]
 
     def _retry(self) -> Any:
         from google.api_core import exceptions, retry
@@ -201,36 +209,4 @@ class _Streams:
         passing = retry.if_exception_type(
             exceptions.ServiceUnavailable, exceptions.InternalServerError
         )
-        return retry.Retry(passing, initial=0.1, timeout=self._patience_s)
-
-
-@dataclass(frozen=True)
-class _Page:
-    """One message of a stream. Google's own ``to_arrow`` is about to go."""
-
-    message: Any
-    schema: Any
-
-    def to_arrow(self) -> Any:
-        """Return its rows as a record batch."""
-        import pyarrow as pa
-
-        rows = pa.py_buffer(self.message.arrow_record_batch.serialized_record_batch)
-        return pa.ipc.read_record_batch(rows, self.schema)
-
-
-@dataclass(frozen=True)
-class _Stream:
-    """The messages of one stream as Google's reader takes them."""
-
-    messages: "ReadRowsStream"
-    schema: Any
-
-    def rows(self, _session: Any = None) -> "_Stream":
-        """Return what has pages: the stream."""
-        return self
-
-    @property
-    def pages(self) -> Iterator[_Page]:
-        """Its messages, as they arrive."""
-        return (_Page(message, self.schema) for message in self.messages)
+        return retry.Retry(passing, initial=0.1, timeout=self.patience_s)
