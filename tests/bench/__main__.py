@@ -293,7 +293,7 @@ def reading() -> None:
     from tests.bench.reading import ROWS, ways
 
     with ways() as (ours, peer):
-        mine, theirs, ratio = pairs(ours, peer, 7)
+        mine, theirs, ratio = pairs(ours, peer, 15)
     tell(f"reading {ROWS:,} rows of BigQuery into Polars", f"{mine:.2f} s",
          f"{ratio:.2f} x of the Storage API's own Arrow ({theirs:.2f} s)", "1.3 x at most")  # fmt: skip
 
