@@ -328,9 +328,11 @@ class Fleet:
         )
         return measures_of(self.objectives_of(pl.concat([known, named], how="diagonal")))
 
-    def rollup(self, progress: Progress | None = None) -> RollupReport:
-        """Bring hours, days and ``slo_minutes`` up to date with what was loaded."""
-        return self.warehouse.rollup(self.measures, progress=progress)
+    def rollup(
+        self, progress: Progress | None = None, *, since: datetime | None = None
+    ) -> RollupReport:
+        """Bring hours, days and ``slo_minutes`` up to date; see ``Warehouse.rollup``."""
+        return self.warehouse.rollup(self.measures, progress, since=since)
 
 
 def _no_service(name: str, known: list[str], period: Period) -> str:

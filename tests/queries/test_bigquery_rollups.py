@@ -212,7 +212,14 @@ def test_late_data_beyond_the_horizon_is_left(both: Both, monkeypatch: pytest.Mo
     near = BigQueryWarehouse(both.dataset.url)
     both.load("requests", minutes(2, [FIRST + 3 * MINUTE, FIRST + DAY + 3 * MINUTE]))
     # the newest minutes are of the third day; the first is two days older, the second one
-    assert near.rollup([FAULTS]).days["requests_hourly"] == 1
+    report = near.rollup([FAULTS])
+    assert report.days["requests_hourly"] == 1
+    assert report.left == {"requests_hourly": 1, "slo_minutes": 1}
+    assert report.lines()[-2].startswith("requests_hourly: left 1 changed day further back")
+    since = FIRST + DAY
+    assert near.rollup([FAULTS], since=since).days == {}
+    assert near.rollup([FAULTS], since=FIRST).days["requests_hourly"] == 1
+    both.load("requests", minutes(3, [FIRST + 3 * MINUTE]))
     assert both.rollup(FAULTS)[1].days["requests_hourly"] == 1
 
 

@@ -231,19 +231,28 @@ def rollup(
     install: Annotated[
         bool, typer.Option("--install", help="make that procedure in the dataset")
     ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="BigQuery: roll up days again that changed since then; default: of "
+            "rollup_horizon_days",
+        ),
+    ] = None,
     warehouse: Address = None,
 ) -> None:
     """Sum minutes into hours, days and objectives, where something changed."""
     from fleetslo.fleet import open_fleet
+    from fleetslo.periods import instant
 
     fleet = open_fleet(_url(warehouse))
     if sql or install:
         _procedure(fleet, install=install)
         return
     with progress() as show:
-        report = fleet.rollup(progress=show)
-    for name, days in report.days.items():
-        say(f"{name}: {days:,} days, {report.rows.get(name, 0):,} rows written")
+        report = fleet.rollup(progress=show, since=instant(since) if since else None)
+    for line in report.lines():
+        say(line)
     if not any(report.days.values()):
         say("everything was up to date")
 

@@ -66,15 +66,17 @@ class RollupReport:
     """What a rollup did: days and rows written per derived table.
 
     ``unfilled`` names the days for which an objective could not be filled in as far as its service
-    was covered: it is new or changed, and the minutes are gone.
+    was covered: it is new or changed, and the minutes are gone. ``left`` counts, per derived table,
+    the days that changed and lie further back than was looked.
     """
 
     days: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
     unfilled: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
-        """Return a sentence per derived table, then one per objective with days unfilled."""
+        """Return a sentence per derived table, then one of each that is not all it should be."""
         written = [
             f"{table}: {self.rows.get(table, 0):,} rows in {days:,} days"
             for table, days in self.days.items()
@@ -84,7 +86,12 @@ class RollupReport:
             f"{len(days):,} day{'' if len(days) == 1 else 's'} from {days[0]} to {days[-1]}"
             for objective, days in self.unfilled.items()
         ]
-        return written + unfilled
+        left = [
+            f"{table}: left {days:,} changed day{'' if days == 1 else 's'} further back than "
+            "rollup_horizon_days; --since DATE rolls up from there"
+            for table, days in self.left.items()
+        ]
+        return written + unfilled + left
 
 
 class Warehouse(ABC):
@@ -208,9 +215,20 @@ class Warehouse(ABC):
 
     @abstractmethod
     def rollup(
-        self, measures: "Sequence[Measure]", progress: Progress | None = None
+        self,
+        measures: "Sequence[Measure]",
+        progress: Progress | None = None,
+        *,
+        since: datetime | None = None,
     ) -> RollupReport:
-        """Sum minutes into hours and days, and into what each objective measures."""
+        """Sum minutes into hours and days, and into what each objective measures.
+
+        Args:
+            measures: what the objectives in force count; rows of any other leave ``slo_minutes``.
+            progress: called with (what, days done, days in all).
+            since: how far back days are rolled up again that changed since; a folder looks at all
+                of its days, a dataset at those of ``rollup_horizon_days`` when None.
+        """
 
     def pending(self) -> dict[str, int]:
         """Return, per derived table, how many days changed since the last rollup, where known."""

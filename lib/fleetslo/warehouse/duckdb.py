@@ -214,7 +214,11 @@ class DuckDBWarehouse(Warehouse):
         return pending(self.layout)
 
     def rollup(
-        self, measures: "Sequence[Measure]", progress: Progress | None = None
+        self,
+        measures: "Sequence[Measure]",
+        progress: Progress | None = None,
+        *,
+        since: datetime | None = None,
     ) -> "RollupReport":
         """Sum minutes into hours, days and objectives; see ``Warehouse.rollup``."""
         from fleetslo.warehouse.rollups import rollup

@@ -84,14 +84,17 @@ INNER JOIN wanted
 
 
 def roll_slo_minutes(
-    warehouse: "BigQueryWarehouse", measures: Sequence[Measure], tally: "Tally"
+    warehouse: "BigQueryWarehouse",
+    measures: Sequence[Measure],
+    since: datetime | None,
+    tally: "Tally",
 ) -> None:
     """Bring ``slo_minutes`` up to date with its sources and with what is in force."""
     from fleetslo.warehouse.bigquery.rolling import due, runs, stretch
 
     current = slo_minutes.triples(measures)
     in_force = slo_minutes.digest(current)
-    ones, _ = due(warehouse, _TARGET, SOURCES, lambda note: note.measures != in_force)
+    ones = due(warehouse, _TARGET, SOURCES, since, tally, lambda note: note.measures != in_force)
     tally.tell(_TARGET, 0, len(ones))
     done = 0
     for run in runs(ones, lambda each: (each.is_ours, each.changed, tuple(each.sources))):

@@ -5,7 +5,7 @@ says what the rules are. Only days that changed are rolled up, by one statement 
 a row as are alike.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
@@ -64,6 +64,7 @@ class Tally:
     days: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     unfilled: dict[str, list[date]] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
 
     def tell(self, table: str, done: int, total: int) -> None:
         """Say how many days of a table are done."""
@@ -77,24 +78,27 @@ class Tally:
 
 
 def rollup(
-    warehouse: "BigQueryWarehouse", measures: Sequence[Measure], progress: Progress | None = None
+    warehouse: "BigQueryWarehouse",
+    measures: Sequence[Measure],
+    progress: Progress | None = None,
+    since: datetime | None = None,
 ) -> RollupReport:
     """Bring derived tables up to date; see ``Warehouse.rollup``.
 
     A day that was rolled up before and changed later is rolled up again only if it is at most
-    ``rollup_horizon_days`` older than the newest day of its source.
+    ``rollup_horizon_days`` older than the newest day of its source, or not before ``since``.
     """
     rolled.make(warehouse)
     tally = Tally(progress)
     for one in sums.SUMS:
-        _roll_sum(warehouse, one, tally)
-    counting.roll_slo_minutes(warehouse, measures, tally)
+        _roll_sum(warehouse, one, since, tally)
+    counting.roll_slo_minutes(warehouse, measures, since, tally)
     unfilled = {name: tuple(days) for name, days in sorted(tally.unfilled.items())}
-    return RollupReport(tally.days, tally.rows, unfilled)
+    return RollupReport(tally.days, tally.rows, unfilled, tally.left)
 
 
 def pending(warehouse: "BigQueryWarehouse") -> dict[str, int]:
-    """Return, per derived table, the days whose source changed since they were rolled up.
+    """Return, per derived table, the days that a rollup would look at since their source changed.
 
     Nothing is asked of a server that cannot say when a table was changed, since every row would be
     read; nor of a dataset that was never rolled up here.
@@ -108,7 +112,12 @@ def pending(warehouse: "BigQueryWarehouse") -> dict[str, int]:
         known = rolled.notes(warehouse, target)
         days = {day for name in names for day in found[name]}
         marks = {day: {n: str(found[n][day]) for n in names if day in found[n]} for day in days}
-        count = sum(marks[day] != dict(known.get(day, Note()).sources) for day in days)
+        first = _horizon(warehouse, days, None)
+        count = sum(
+            marks[day] != dict(known.get(day, Note()).sources)
+            for day in days
+            if day not in known or day >= first
+        )
         if count:
             late[target] = count
     return late
@@ -118,14 +127,18 @@ def due(
     warehouse: "BigQueryWarehouse",
     target: str,
     sources: Sequence[str],
+    since: datetime | None,
+    tally: Tally,
     is_stale: Callable[[Note], bool] = lambda note: False,
-) -> tuple[list[Due], dict[date, Print]]:
-    """Return the days of a derived table that have to be rolled up, and what all of its days are.
+) -> list[Due]:
+    """Return the days of a derived table that have to be rolled up.
 
     Args:
         warehouse: the dataset.
         target: the derived table.
         sources: what it is made of; a day of any of them is a day of the table.
+        since: how far back days are looked at that were rolled up before; None: to the horizon.
+        tally: counts the days that changed further back.
         is_stale: whether a day is to be rolled up though nothing changed; days of the table that
             have no source are looked at then, too.
     """
@@ -133,8 +146,7 @@ def due(
     known = rolled.notes(warehouse, target)
     days = {day for name in sources for day in found[name]}
     days |= {day for day in found[target] if is_stale(known.get(day, Note()))}
-    horizon = timedelta(days=warehouse.settings.rollup_horizon_days)
-    first = max(days, default=date.max) - horizon if days else date.max
+    first = _horizon(warehouse, days, since)
     ones = []
     for day in sorted(days):
         note = known.get(day, Note())
@@ -146,10 +158,21 @@ def due(
         )
         stands = None if one.target is None else str(one.target)
         is_same = (one.marks, stands) == (dict(note.sources), note.target)
-        if day in known and (is_same or day < first) and not is_stale(note):
-            continue
-        ones.append(one)
-    return ones, found[target]
+        if day not in known or is_stale(note) or (day >= first and not is_same):
+            ones.append(one)
+        elif not is_same:
+            tally.left[target] = tally.left.get(target, 0) + 1
+    return ones
+
+
+def _horizon(
+    warehouse: "BigQueryWarehouse", days: Collection[date], since: datetime | None
+) -> date:
+    """Return the first of some days that is looked at again."""
+    if not days:
+        return date.min
+    first = max(days) - timedelta(days=warehouse.settings.rollup_horizon_days)
+    return first if since is None else min(first, since.date())
 
 
 def runs(ones: Iterable[Due], alike: Callable[[Due], Any]) -> Iterator[list[Due]]:
@@ -170,10 +193,12 @@ def stretch(run: Sequence[Due]) -> dict[str, datetime]:
     return {"start": first, "end": last + _DAY}
 
 
-def _roll_sum(warehouse: "BigQueryWarehouse", one: sums.Sum, tally: Tally) -> None:
+def _roll_sum(
+    warehouse: "BigQueryWarehouse", one: sums.Sum, since: datetime | None, tally: Tally
+) -> None:
     from fleetslo.warehouse.bigquery.warehouse import bound_parameters
 
-    ones, _ = due(warehouse, one.target, [one.source])
+    ones = due(warehouse, one.target, [one.source], since, tally)
     query, done = read_query(f"rollups/{one.target}"), 0
     tally.tell(one.target, 0, len(ones))
     for run in runs(ones, lambda each: (each.is_ours, each.target is None)):

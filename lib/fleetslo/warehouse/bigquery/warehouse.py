@@ -219,12 +219,16 @@ class BigQueryWarehouse(Warehouse):
         return checking.check(self, as_of, tables, since)
 
     def rollup(
-        self, measures: "Sequence[Measure]", progress: Progress | None = None
+        self,
+        measures: "Sequence[Measure]",
+        progress: Progress | None = None,
+        *,
+        since: datetime | None = None,
     ) -> RollupReport:
         """Sum minutes into hours, days and objectives; see ``Warehouse.rollup``."""
         from fleetslo.warehouse.bigquery import rolling
 
-        return rolling.rollup(self, measures, progress)
+        return rolling.rollup(self, measures, progress, since)
 
     def pending(self) -> dict[str, int]:
         """Return what a rollup would bring up to date; see ``Warehouse.pending``."""
