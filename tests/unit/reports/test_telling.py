@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -20,6 +21,7 @@ from fleetslo.errors import SettingsError, UnknownName
 from fleetslo.files import write_file
 from fleetslo.published import record
 from fleetslo.reports.page import Page
+from fleetslo.reports.telling.messages import message_for
 from fleetslo.reports.telling.recipients import Recipients, read_recipients
 from fleetslo.reports.telling.telling import newest_run, read_batch, tell
 from fleetslo.settings import Settings
@@ -220,6 +222,22 @@ class TestWhatIsSaid:
         assert lines[-1].endswith("|&lt;img src=x&gt; has 3 % left.>")
         assert of_failures["text"] == f"1 report of run {RUN} failed"
         assert "service_slo/search: failed: cell 4, ValueError: boom" in json.dumps(of_failures)
+
+    def test_without_a_site_nothing_is_linked(self, settings: Settings) -> None:
+        batch = read_batch(settings.home, RUN, "")
+        for about, squad in (("squad", "Payments"), ("failures", None)):
+            message = message_for(batch, "x", about, squad)  # type: ignore[arg-type]
+            assert message is not None
+            assert [message.link, *(line.link for line in message.lines)] == [None] * (
+                1 + len(message.lines)
+            )
+
+    def test_one_page_was_and_several_were_published(self, settings: Settings) -> None:
+        batch = read_batch(settings.home, RUN, "")
+        for count, said in ((1, "1 other page was published"), (4, "4 other pages were published")):
+            told = message_for(replace(batch, pages=batch.pages[:count]), "x", "failures")
+            assert told is not None
+            assert said in told.sentence
 
 
 class TestOnce:

@@ -149,9 +149,10 @@ def _of_failures(batch: Batch, key: str) -> Message:
         lines.append(Line(f"and {count - _MOST} more"))
     subject = f"{words.plural(count, 'report')} of run {batch.run_id} failed"
     good = len(batch.pages)
-    kept = "The pages of the run before stay."
-    sentence = f"{subject}; {words.plural(good, 'other page')} were published. {kept}"
-    return Message(key, subject, sentence, urljoin(batch.site, "index.html") or None, lines)
+    others = f"{words.plural(good, 'other page')} {'was' if good == 1 else 'were'} published"
+    sentence = f"{subject}; {others}. The pages of the run before stay."
+    link = urljoin(batch.site, "index.html") if batch.site else None
+    return Message(key, subject, sentence, link, lines)
 
 
 def _changes(told: pl.DataFrame, before: pl.DataFrame) -> list[Line]:

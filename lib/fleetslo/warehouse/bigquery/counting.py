@@ -13,6 +13,7 @@ from fleetslo.warehouse.bigquery import rolled, statements
 from fleetslo.warehouse.bigquery.calling import patience
 from fleetslo.warehouse.bigquery.changes import prints
 from fleetslo.warehouse.bigquery.faults import explained
+from fleetslo.warehouse.bigquery.parameters import parameters
 from fleetslo.warehouse.bigquery.rolled import Note
 from fleetslo.warehouse.bigquery.steps import steps
 from fleetslo.warehouse.bigquery.tables import loose
@@ -254,7 +255,6 @@ def _count(
     Services that are coarse are counted day by day: a step is cut where its day ends.
     """
     from fleetslo.warehouse.bigquery.rolling import stretch
-    from fleetslo.warehouse.bigquery.warehouse import bound_parameters
 
     query = read_query(selector.query)
     statement = _COUNT.format(
@@ -278,6 +278,6 @@ def _count(
         mine = frame.filter(pl.col("service").is_in(sorted(services)))
         warehouse.asker.do(
             statement,
-            [*bound_parameters(query.bound_types, values), *_arrays(mine)],
+            [*parameters(query.bound_types, values), *_arrays(mine)],
             f"count {selector.source}",
         )

@@ -8,6 +8,7 @@ from fleetslo.errors import ContractError, ParameterError, UsageError, Warehouse
 from fleetslo.warehouse.base import LoadReport, Progress
 from fleetslo.warehouse.bigquery import filling
 from fleetslo.warehouse.bigquery.faults import explained
+from fleetslo.warehouse.bigquery.parameters import parameters as parameters_of
 from fleetslo.warehouse.contracts import Contract, contract
 from fleetslo.warehouse.mappings import TableMapping
 from fleetslo.warehouse.sources import Source
@@ -67,7 +68,7 @@ def load(
         if source.lookback:
             given["since"] = start - source.lookback
         types |= dict.fromkeys(given.keys() - types.keys(), Type("TIMESTAMP"))
-    asked = [_parameter(name, kind, given[name]) for name, kind in types.items()]
+    asked = parameters_of(types, given)
     name = f"mapping {mapping.name}"
     sql = mapping.statement(source, f"`{mapping.table}`", bounded=bounded)
     _refuse_columns(warehouse, mapping, source)
@@ -110,14 +111,6 @@ def _refuse_period(
                 "the part would replace the whole: give a time at which one begins"
             )
     return True
-
-
-def _parameter(name: str, kind: Type, value: Any) -> Any:
-    from google.cloud import bigquery
-
-    if kind.element is not None:
-        return bigquery.ArrayQueryParameter(name, kind.element.kind, value)
-    return bigquery.ScalarQueryParameter(name, kind.kind, value)
 
 
 def _refuse_columns(warehouse: "BigQueryWarehouse", mapping: TableMapping, source: Source) -> None:

@@ -123,9 +123,15 @@ def _same_row(contract: Contract) -> str:
         terms.append(f"{time_column} >= @first")
         if contract.partition in contract.grain:
             terms.append(f"{time_column} < @after")
+    return " AND ".join([*terms, same_grain(contract, "t", "s")])
+
+
+def same_grain(contract: Contract, one: str, other: str) -> str:
+    """Return the condition that two rows have the same grain; null equals null."""
+    terms = []
     for name in contract.grain:
         equal = "IS NOT DISTINCT FROM" if contract.by_name[name].nullable else "="
-        terms.append(f"t.{quoted(name)} {equal} s.{quoted(name)}")
+        terms.append(f"{one}.{quoted(name)} {equal} {other}.{quoted(name)}")
     return " AND ".join(terms)
 
 

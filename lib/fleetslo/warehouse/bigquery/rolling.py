@@ -15,6 +15,7 @@ from fleetslo.warehouse import sums
 from fleetslo.warehouse.base import Progress, RollupReport
 from fleetslo.warehouse.bigquery import counting, rolled, statements
 from fleetslo.warehouse.bigquery.changes import Print, prints
+from fleetslo.warehouse.bigquery.parameters import parameters
 from fleetslo.warehouse.bigquery.rolled import Note
 from fleetslo.warehouse.contracts import contract
 from fleetslo.warehouse.measures import Measure
@@ -196,14 +197,12 @@ def stretch(run: Sequence[Due]) -> dict[str, datetime]:
 def _roll_sum(
     warehouse: "BigQueryWarehouse", one: sums.Sum, since: datetime | None, tally: Tally
 ) -> None:
-    from fleetslo.warehouse.bigquery.warehouse import bound_parameters
-
     ones = due(warehouse, one.target, [one.source], since, tally)
     query, done = read_query(f"rollups/{one.target}"), 0
     tally.tell(one.target, 0, len(ones))
     for run in runs(ones, lambda each: (each.is_ours, each.target is None)):
         ours = run[0].is_ours
-        asked = bound_parameters(query.bound_types, query.bind(**stretch(run)))
+        asked = parameters(query.bound_types, query.bind(**stretch(run)))
         kept = _kept(warehouse, one, run) if not ours else {}
         statement = statements.sum_statement(one, contract(one.target), query.sql, ours=ours)
         warehouse.asker.do(statement, asked, f"rollup {one.target}")

@@ -4,6 +4,7 @@ Each is one MERGE, so readers meet all of the old days or all of the new ones. C
 the text under ``queries/rollups/``, which stands in it as it is written.
 """
 
+from fleetslo.warehouse.bigquery.merging import same_grain
 from fleetslo.warehouse.contracts import Contract
 from fleetslo.warehouse.sums import Sum
 
@@ -235,20 +236,11 @@ def _replaced(contract: Contract, rows: str) -> str:
         table=contract.table,
         rows=rows,
         time=contract.partition,
-        same_as_old=_same(contract, "old", "rolled_rows"),
-        same_as_stored=_same(contract, "stored", "rolled"),
+        same_as_old=same_grain(contract, "old", "rolled_rows"),
+        same_as_stored=same_grain(contract, "stored", "rolled"),
         values=", ".join(f"{name} = rolled.{name}" for name in values),
         columns=_columns(contract),
         old_columns=_columns(contract, "old"),
-    )
-
-
-def _same(contract: Contract, one: str, other: str) -> str:
-    """Return the condition that two rows have the same grain; null equals null."""
-    nullable = {column.name for column in contract.columns if column.nullable}
-    return " AND ".join(
-        f"{one}.{name} {'IS NOT DISTINCT FROM' if name in nullable else '='} {other}.{name}"
-        for name in contract.grain
     )
 
 

@@ -22,10 +22,10 @@ from fleetslo.warehouse.bigquery.asking import Asker, Estimate, Patience
 from fleetslo.warehouse.bigquery.connection import connect, storage
 from fleetslo.warehouse.bigquery.faults import misfitting
 from fleetslo.warehouse.bigquery.misfits import misfits
+from fleetslo.warehouse.bigquery.parameters import parameters as parameters_of
 from fleetslo.warehouse.bigquery.reading import Reader
 from fleetslo.warehouse.queries import Query, read_query
 from fleetslo.warehouse.statement import statement
-from fleetslo.warehouse.types import Type
 from fleetslo.warehouse.watching import Silence, Watcher
 
 if TYPE_CHECKING:
@@ -105,13 +105,13 @@ class BigQueryWarehouse(Warehouse):
         """Return what a named query would read; nothing else is asked."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        return self.asker.estimate(query.sql, bound_parameters(query.bound_types, bound), name)
+        return self.asker.estimate(query.sql, parameters_of(query.bound_types, bound), name)
 
     def query(self, name: str, **parameters: Any) -> pl.DataFrame:
         """Return the answer to a named query, cast to its contract; see ``Warehouse.query``."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        frame = self.asker.answer(query.sql, bound_parameters(query.bound_types, bound), name)
+        frame = self.asker.answer(query.sql, parameters_of(query.bound_types, bound), name)
         with self._fitting(query):
             return query.cast(frame)
 
@@ -134,13 +134,13 @@ class BigQueryWarehouse(Warehouse):
     def sql(self, text: str, /, **parameters: Any) -> pl.DataFrame:
         """Return the answer to a SELECT that a person typed; see ``Warehouse.sql``."""
         typed = statement(text, parameters)
-        return self.asker.answer(typed.sql, bound_parameters(typed.types, typed.values), "sql")
+        return self.asker.answer(typed.sql, parameters_of(typed.types, typed.values), "sql")
 
     def batches(self, name: str, **parameters: Any) -> Generator[pl.DataFrame, None, None]:
         """Yield the answer to a named query in pieces; see ``Warehouse.batches``."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        asked = self.asker.batches(query.sql, bound_parameters(query.bound_types, bound), name)
+        asked = self.asker.batches(query.sql, parameters_of(query.bound_types, bound), name)
         with closing(asked) as pieces:
             for piece in pieces:
                 with self._fitting(query):
@@ -241,15 +241,3 @@ class BigQueryWarehouse(Warehouse):
         from fleetslo.warehouse.bigquery import creating
 
         return creating.migrate(self)
-
-
-def bound_parameters(types: Mapping[str, Type], bound: Mapping[str, Any]) -> list[Any]:
-    """Return values as parameters of a query, each of its type."""
-    from google.cloud import bigquery
-
-    def parameter(name: str, kind: Type) -> Any:
-        if kind.element is not None:
-            return bigquery.ArrayQueryParameter(name, kind.element.kind, bound[name])
-        return bigquery.ScalarQueryParameter(name, kind.kind, bound[name])
-
-    return [parameter(name, kind) for name, kind in types.items()]
