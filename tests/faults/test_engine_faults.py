@@ -100,7 +100,8 @@ def test_each_way_to_end_is_told_apart_and_costs_one_report(project):
             assert cells[3].outputs[0]["data"]["text/plain"] == "'kept'"
             assert printed(cells[4]) == "it began\n"
             assert cells[5].outputs == []
-    # 600 MiB at the limit; the watch looks 20 times a second, and memory is refused at twice it.
+    # 600 MiB at the limit; the watch looks 20 times a second, and memory is refused at twice it,
+    # beside what the process has from the one that it was forked from.
     for name in ("eats", "eats-polars"):
         assert 600 * 2**20 <= jobs(project)[name]["peak_memory_bytes"] < 1400 * 2**20
     left = int((project.folder / "left.pid").read_text())

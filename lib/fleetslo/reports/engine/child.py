@@ -61,7 +61,7 @@ def _own(
     token: bytes, pipes: Sequence[int], environ: Mapping[str, str], folder: Path, limits: Limits
 ) -> Wire:
     """Give this process a group, streams, an environment and bounds of its own."""
-    os.setsid()
+    os.setpgid(0, 0)
     with suppress(AttributeError):  # Linux has it
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -10,6 +10,7 @@ import secrets
 import select
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from papermill.engines import Engine
@@ -86,6 +87,8 @@ class Process:
                     folder=execution.folder,
                     limits=execution.limits,
                 )
+            with suppress(OSError):  # both sides make the group: it must be there to be killed
+                os.setpgid(self.pid, self.pid)
             execution.running.started(self.pid)
         for descriptor in theirs:
             os.close(descriptor)

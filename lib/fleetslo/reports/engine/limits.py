@@ -47,11 +47,20 @@ def bound_memory(limits: Limits) -> None:
     The limit is on data, not on addresses: Polars and Arrow reserve many that they never use.
     """
     if limits.memory_bytes is not None:
-        most = limits.memory_bytes * _HARD
+        most = _data() + limits.memory_bytes * _HARD
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _data() -> int:
+    """Return the bytes of data of this process, which a fork has from the one it came from."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def memory_held(pid: int) -> int:
