@@ -12,12 +12,18 @@ MERGE {table} AS stored
 USING (
 {rows}
 ) AS rolled
-ON FALSE
+ON
+  stored.{time} >= @start
+  AND stored.{time} < @end
+  AND {same}
+WHEN MATCHED THEN
+  UPDATE SET {values}
 WHEN NOT MATCHED BY SOURCE AND stored.{time} >= @start AND stored.{time} < @end THEN
   DELETE
 WHEN NOT MATCHED BY TARGET THEN
   INSERT ({columns})
   VALUES ({columns})"""
+"""A row whose grain holds a null matches none: it is deleted and put in again."""
 
 _STANDING = """\
 standing AS (
@@ -202,8 +208,14 @@ def _columns(contract: Contract, of: str = "") -> str:
 
 
 def _replaced(contract: Contract, rows: str) -> str:
+    values = [name for name in contract.by_name if name not in contract.grain]
     return _REPLACE.format(
-        table=contract.table, rows=rows, time=contract.partition, columns=_columns(contract)
+        table=contract.table,
+        rows=rows,
+        time=contract.partition,
+        same=" AND ".join(f"stored.{name} = rolled.{name}" for name in contract.grain),
+        values=", ".join(f"{name} = rolled.{name}" for name in values),
+        columns=_columns(contract),
     )
 
 
