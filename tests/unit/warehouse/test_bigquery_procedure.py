@@ -89,6 +89,7 @@ def stored(warehouse: BigQueryWarehouse, table: str) -> pl.DataFrame:
     return of.cast(warehouse.asker.answer(sql, [], "stored")).sort(of.grain)
 
 
+@pytest.mark.long
 def test_its_statements_do_what_the_command_does(
     loopback: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
