@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -79,6 +79,17 @@ class Settings(BaseModel):
     notebook_timeout_s: Annotated[
         float, Field(gt=0, description="time that one notebook may take")
     ] = 900.0
+    cell_timeout_s: Annotated[
+        float | None,
+        Field(gt=0, description="time that one cell may take; empty: as long as the notebook"),
+    ] = None
+    notebook_memory_mib: Annotated[
+        int, Field(ge=256, description="memory that one notebook may hold, all its processes")
+    ] = 4096
+    engine: Annotated[
+        Literal["auto", "fork", "kernel"],
+        Field(description="how notebooks run: forked from a warm process, or in a Jupyter kernel"),
+    ] = "auto"
     keep_releases: Annotated[
         int, Field(ge=1, description="published sites kept for going back")
     ] = 3

@@ -288,6 +288,13 @@ def costs() -> None:
              "within 25 %")  # fmt: skip
 
 
+def factory() -> None:
+    """Service reports from warehouse to page; ``python -m tests.bench.factory 200`` for more."""
+    from tests.bench.factory import factory as measured
+
+    measured()
+
+
 def reading() -> None:
     """A million rows of an answer, over gRPC from a server on loopback."""
     from tests.bench.reading import ROWS, ways
@@ -300,7 +307,7 @@ def reading() -> None:
 
 PARTS = {"imports": imports, "demo": demo, "index": index, "queries": queries, "replays": replays,
          "documents": documents, "budgets": budgets,
-         "costs": costs, "reading": reading}  # fmt: skip
+         "costs": costs, "reading": reading, "factory": factory}  # fmt: skip
 
 
 def main() -> None:

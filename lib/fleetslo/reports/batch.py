@@ -20,6 +20,7 @@ from fleetslo.files import folder
 from fleetslo.published import record
 from fleetslo.reports import site as sites
 from fleetslo.reports.check import Checked
+from fleetslo.reports.engine.choice import engine_of, limits_of
 from fleetslo.reports.jobs import BatchProgress, Failure, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.page import Page, Pages, page_of
@@ -156,7 +157,8 @@ class _Batch:
                 self._manifest.run_id,
                 environs[job.notebook],
                 self._settings.project,
-                timeout_s,
+                limits_of(self._settings),
+                engine_of(self._settings),
             )
             for job in self._jobs.values()
         ]
@@ -168,7 +170,7 @@ class _Batch:
             started=lambda task: self._progress.started(task.job),
             told=lambda task, what, value: self._progress.cell(task.job, *value),
         ):
-            self._finish(task.job, as_result(answer))
+            self._finish(task.job, as_result(task, answer))
 
     def _finish(self, job: Job, result: Result) -> None:
         self._results[job.path] = result

@@ -7,7 +7,9 @@ from typing import Any, Literal, Protocol
 
 from fleetslo.reports.notebooks import Value
 
-Outcome = Literal["ok", "failed", "timed_out", "killed", "stopped_early", "cancelled"]
+Outcome = Literal[
+    "ok", "failed", "timed_out", "killed", "out_of_memory", "stopped_early", "cancelled"
+]
 
 # How each outcome reads in a message.
 SAYS: dict[Outcome, str] = {
@@ -15,6 +17,7 @@ SAYS: dict[Outcome, str] = {
     "failed": "a cell raised",
     "timed_out": "took longer than it may",
     "killed": "its process was killed",
+    "out_of_memory": "took more memory than it may",
     "stopped_early": "it ended before its last cell",
     "cancelled": "the batch was stopped",
 }
@@ -93,6 +96,7 @@ class Result:
     failure: Failure | None = None
     head: Head = field(default_factory=Head)
     cell_durations_s: tuple[float | None, ...] = ()
+    peak_memory_bytes: int | None = None
 
     @property
     def says(self) -> str:

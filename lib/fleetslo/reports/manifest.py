@@ -8,9 +8,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from fleetslo import __version__
 from fleetslo.files import write_file
 from fleetslo.reports.jobs import Job, Result
+from fleetslo.reports.notebooks import Value
 from fleetslo.warehouse.kept import questions
 
 FORMAT = 1
@@ -75,10 +78,7 @@ class Manifest:
             "service": job.service,
             "squad": job.squad,
             "period": job.period,
-            "parameters": {
-                name: value.isoformat() if isinstance(value, date) else value
-                for name, value in job.parameters.items()
-            },
+            "parameters": {name: _stored(value) for name, value in job.parameters.items()},
         }
         if result is None:
             return {**asked, "outcome": None}
@@ -89,6 +89,7 @@ class Manifest:
             "outcome": result.outcome,
             "duration_s": round(result.duration_s, 3),
             "cell_durations_s": list(result.cell_durations_s),
+            "peak_memory_bytes": result.peak_memory_bytes,
             "executed": executed.relative_to(self.folder).as_posix() if executed else None,
             "verdict": result.head.verdict,
             "headline": dict(result.head.headline),
@@ -101,6 +102,12 @@ class Manifest:
                 "traceback": list(failure.traceback),
             },
         }
+
+
+def _stored(value: Value) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, SecretStr) else value  # it shows asterisks
 
 
 def _utc(moment: datetime) -> str:

@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from fleetslo.errors import (
     NotebookError,
     ParameterError,
@@ -21,7 +23,7 @@ from fleetslo.errors import (
 )
 from fleetslo.resources import find, listing
 
-Value = str | int | float | bool | list[str] | date | None
+Value = str | int | float | bool | list[str] | date | SecretStr | None
 
 # What a parameter may be, and how a person writes such a value.
 TYPES = {
@@ -245,7 +247,7 @@ def _typed(type_: str, value: object) -> Value:
     if type_.endswith(" | None"):
         return None if value is None else _typed(type_.removesuffix(" | None"), value)
     match type_, value:
-        case "str", str():
+        case "str", str() | SecretStr():
             return value
         case "str", date() if not isinstance(value, datetime):
             return value.isoformat()  # YAML reads a bare 2026-11-01 as a date

@@ -9,6 +9,7 @@ from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed, OutputErro
 from fleetslo.files import folder, write_file
 from fleetslo.periods import Period
 from fleetslo.reports.batch import notebook_environ
+from fleetslo.reports.engine.choice import engine_of, limits_of
 from fleetslo.reports.jobs import BatchProgress, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.notebooks import Value, check_parameters, describe, find_notebook
@@ -123,7 +124,15 @@ def _execute(
 ) -> Result:
     timeout_s = settings.notebook_timeout_s
     environ = notebook_environ(settings)
-    task = Execute(job, manifest.folder, manifest.run_id, environ, settings.project, timeout_s)
+    task = Execute(
+        job,
+        manifest.folder,
+        manifest.run_id,
+        environ,
+        settings.project,
+        limits_of(settings),
+        engine_of(settings),
+    )
 
     def told(_: Execute, what: str, value: Any) -> None:
         progress.cell(job, *value)
@@ -131,7 +140,7 @@ def _execute(
     progress.planned([job])
     progress.started(job)
     ((_, answer),) = pool.run([task], limit_s=timeout_s + _MARGIN_S, stop=stop, told=told)
-    result = manifest.results[job.path] = as_result(answer)
+    result = manifest.results[job.path] = as_result(task, answer)
     progress.finished(job, result)
     return result
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fleetslo.files import write_file
 from fleetslo.reports.check import Checked, check_page
+from fleetslo.reports.engine.limits import Limits
 from fleetslo.reports.jobs import Failure, Head, Job, Result
 from fleetslo.reports.page import Page, Pages, relative
 from fleetslo.reports.pool import Broken
@@ -25,23 +26,36 @@ class Execute:
     run_id: str
     environ: Mapping[str, str]
     start_in: Path
-    timeout_s: float
+    limits: Limits
+    engine: Literal["fork", "kernel"]
+
+    @property
+    def forks(self) -> bool:
+        """Whether the worker is forked, and must have one thread only."""
+        return self.engine == "fork"
 
     def run(self, surroundings: Surroundings) -> Result:
         """Return what became of the job; whatever goes wrong in the notebook is in there."""
-        from fleetslo.reports.kernel import durations_s, execute
+        from fleetslo.reports.engine.executing import execute
+        from fleetslo.reports.engine.outcomes import durations_s
+        from fleetslo.reports.engine.saving import write
 
         began = time.monotonic()
         job = self.job
+        partial = partial_at(self.folder, job)
         executed = execute(
             _read(job.source),
             job.parameters,
+            engine=self.engine,
             name=job.notebook,
             environ=self.environ,
             folder=self.start_in,
-            timeout_s=self.timeout_s,
+            limits=self.limits,
             running=surroundings.running,
             on_cell=lambda cell, cells: surroundings.tell("cell", (cell, cells)),
+            partial=partial,
+            connection=surroundings.connection,
+            lost=surroundings.lost,
         )
         result = Result(
             outcome=executed.outcome,
@@ -50,9 +64,11 @@ class Execute:
             failure=executed.failure,
             head=head_of(executed.notebook),
             cell_durations_s=durations_s(executed.notebook),
+            peak_memory_bytes=executed.peak_memory_bytes,
         )
         assert result.executed is not None  # noqa: S101
-        _write(result.executed, executed.notebook)
+        write(result.executed, executed.notebook)
+        partial.unlink(missing_ok=True)
         if result.outcome != "ok":
             self._error_page(executed.notebook, result)
         return result
@@ -78,17 +94,15 @@ def _read(path: Path) -> Any:
     return reading(path, as_version=4)
 
 
-def _write(path: Path, notebook: Any) -> None:
-    import nbformat
-
-    writing: Any = nbformat.writes
-    write_file(path, writing(notebook) + "\n")
-
-
 def kept_at(folder: Path, job: Job, *, good: bool) -> Path:
     """Return where the executed notebook of a job is kept in the folder of its run."""
     kind = "notebooks" if good else "failures"
     return (folder / kind / job.path).with_suffix(".ipynb")
+
+
+def partial_at(folder: Path, job: Job) -> Path:
+    """Return where the notebook of a job is kept in the folder of its run while it runs."""
+    return (folder / "running" / job.path).with_suffix(".ipynb")
 
 
 def error_page(folder: Path, job: Job) -> Path:
@@ -156,12 +170,20 @@ class Draw:
         return check_page(html, page.path)
 
 
-def as_result(answer: Result | Broken) -> Result:
-    """Return the result of an ``Execute``, also where its worker did not live to give one."""
+def as_result(task: Execute, answer: Result | Broken) -> Result:
+    """Return the result of an ``Execute``, also where its worker did not live to give one.
+
+    What had been kept of the notebook by then stays with the failures.
+    """
     if isinstance(answer, Broken):
         trace = tuple(answer.detail.splitlines())
         failure = Failure(None, 0, "WorkerError", answer.says, traceback=trace, where="")
-        return Result("failed", 0.0, failure=failure)
+        partial = partial_at(task.folder, task.job)
+        executed = kept_at(task.folder, task.job, good=False)
+        if not partial.is_file():
+            return Result("failed", 0.0, failure=failure)
+        executed.parent.mkdir(parents=True, exist_ok=True)
+        return Result("failed", 0.0, executed=partial.replace(executed), failure=failure)
     return answer
 
 

@@ -1,21 +1,24 @@
 """A worker process: it takes tasks from the batch, does them, and tells how they went.
 
-The libraries are imported once and serve every task. A worker ends, and its kernel with it, as
+The libraries are imported once and serve every task. A worker ends, and its notebook with it, as
 soon as the batch closes the connection or dies.
 """
 
 import os
-import queue
+import select
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fleetslo.reports.engine.preloading import import_nbformat
+
 if TYPE_CHECKING:
-    from fleetslo.reports.kernel import Running
+    from fleetslo.reports.engine.execution import Running
 
 
 class Task(Protocol):
@@ -26,25 +29,58 @@ class Task(Protocol):
 
 
 class Surroundings:
-    """What a task may use of its worker: ``running`` holds the kernel, ``tell`` reports."""
+    """What a task may use of its worker: ``running`` holds the notebook, ``tell`` reports.
 
-    def __init__(self, tell: Callable[[str, Any], None]) -> None:
-        self.tell = tell
+    While a task runs, a thread watches the ``connection``. A task that forks this process must
+    have it alone: it says so by an attribute ``forks``, and calls ``lost`` itself.
+    """
+
+    def __init__(self, connection: Any, leave: Callable[[int], None]) -> None:
+        self.connection: int = connection.fileno()
+        self._sending = connection
+        self._leave = leave
         self._running: Running | None = None
+
+    def tell(self, what: str, value: Any) -> None:
+        """Send something to the batch while the task goes on."""
+        self._sending.send((what, value))
 
     @property
     def running(self) -> "Running":
-        """The kernel of this worker; made at first use, since papermill is slow to import."""
+        """The notebook of this worker; made at first use, since papermill is slow to import."""
         if self._running is None:
-            from fleetslo.reports.kernel import Running
+            from fleetslo.reports.engine.execution import Running
 
             self._running = Running(lambda pid: self.tell("kernel", pid))
         return self._running
 
-    def end(self) -> None:
-        """Kill the kernel, and let no other one start."""
+    def lost(self) -> None:
+        """End this process, since nobody waits for it: kill the notebook, let no other start."""
         if self._running is not None:
             self._running.end()
+        self._leave(1)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Call ``lost`` from a thread when the connection closes."""
+        done, wake = os.pipe()
+
+        def watch() -> None:
+            poller = select.poll()
+            poller.register(self.connection, 0)  # heard of only when it is closed
+            poller.register(done, select.POLLIN)
+            if any(descriptor == self.connection for descriptor, _ in poller.poll()):
+                self.lost()
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            os.write(wake, b".")
+            thread.join()
+            os.close(done)
+            os.close(wake)
 
 
 def serve(connection: Any, leave: Callable[[int], None] = os._exit) -> None:
@@ -53,42 +89,34 @@ def serve(connection: Any, leave: Callable[[int], None] = os._exit) -> None:
     What goes back: ("done", result) or ("broken", traceback) for each task, and in between
     whatever the task tells. ``leave`` ends the process when the other side is gone.
     """
-    sending = threading.Lock()
-
-    def tell(what: str, value: Any) -> None:
-        with sending:
-            connection.send((what, value))
-
-    surroundings = Surroundings(tell)
-    tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-
-    def listen() -> None:
-        try:
-            while True:
-                tasks.put(connection.recv())
-        except (EOFError, OSError):
-            pass  # the batch is gone
-        except Exception:  # noqa: BLE001 - a task that cannot be read; the log says why
-            traceback.print_exc()
-        finally:
-            surroundings.end()
-            leave(1)
-
-    threading.Thread(target=listen, daemon=True).start()
+    surroundings = Surroundings(connection, leave)
     while True:
         try:
-            answer = ("done", tasks.get().run(surroundings))
+            task = connection.recv()
+        except Exception as error:  # noqa: BLE001 - gone, or a task that cannot be read
+            if not isinstance(error, EOFError | OSError):
+                traceback.print_exc()  # into the log
+            surroundings.lost()
+            return
+        try:
+            if getattr(task, "forks", False):
+                answer = ("done", task.run(surroundings))
+            else:
+                with surroundings.watched():
+                    answer = ("done", task.run(surroundings))
         except Exception:  # noqa: BLE001 - told to the batch, which makes it a failure of the task
             answer = ("broken", traceback.format_exc())
         try:
-            tell(*answer)
+            surroundings.tell(*answer)
         except OSError:
+            surroundings.lost()
             return
 
 
 def main() -> None:
     """Serve the connection whose file descriptor is the argument."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import_nbformat()
     serve(Connection(int(sys.argv[1])))
 
 

@@ -1,11 +1,13 @@
 """A batch from schedule to site, with real kernels and small notebooks."""
 
 import json
+from multiprocessing import Pipe
 
 import pytest
 
 from fleetslo.errors import NotebookFailed, OutputError, ParameterError, PeriodError
 from fleetslo.reports.batch import notebook_environ, run_batch
+from fleetslo.reports.engine.limits import Limits
 from fleetslo.reports.jobs import Result
 from fleetslo.reports.schedule import plan_jobs, read_schedule
 from fleetslo.reports.single import run_report
@@ -277,13 +279,15 @@ def test_the_tasks_of_a_worker_do_in_this_process_what_they_do_in_theirs(fleet):
     """Execute and draw here, where coverage sees it."""
     settings = load_settings().settings
     jobs = plan_jobs(read_schedule(), as_of="2026-11-01", services=["a", "bad"])
-    told = []
-    surroundings = Surroundings(lambda what, value: told.append((what, value)))
+    ours, theirs = Pipe()
+    surroundings = Surroundings(theirs, lambda code: None)
     environ = notebook_environ(settings)
     home = fleet.folder / "run"
 
     def execute(job) -> Result:
-        return Execute(job, home, "run", environ, settings.project, 60.0).run(surroundings)
+        limits, engine = Limits(60.0), "kernel"  # this process has used Polars
+        task = Execute(job, home, "run", environ, settings.project, limits, engine)
+        return task.run(surroundings)
 
     overview, good, bad = (execute(job) for job in jobs)
     assert (good.outcome, good.head.name, good.head.verdict) == ("ok", "a", "met")
@@ -291,7 +295,7 @@ def test_the_tasks_of_a_worker_do_in_this_process_what_they_do_in_theirs(fleet):
     assert good.executed == home / "notebooks" / "2026-10-04_2026-11-01" / "one" / "a.ipynb"
     assert bad.executed.is_relative_to(home / "failures")
     assert bad.executed.with_suffix(".html").read_text().count("ValueError") >= 1
-    assert told[0][0] == "kernel"
+    assert ours.recv()[0] == "kernel"
     from fleetslo.reports.page import Pages, page_of
     from fleetslo.reports.tasks import write_pages
 

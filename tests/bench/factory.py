@@ -1,0 +1,184 @@
+"""How fast reports are made: ours, papermill with nbconvert, and a loop without notebooks.
+
+``python -m tests.bench.factory 200`` says how many service reports of the small fleet; each asks the
+warehouse itself, as papermill's and the loop's do, so that the engines are compared and not what
+was asked beforehand.
+"""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.bench.__main__ import END, environ, fleet_home, tell
+
+# papermill takes long enough that a few say how long.
+PEERS = 6
+
+
+def plan(count: int) -> list[tuple[str, str]]:
+    """Service and last day of each report: every service of the fleet, then all a day earlier."""
+    from fleetslo.fleet import open_fleet
+
+    fleet = open_fleet()
+    services = sorted(fleet.services(fleet.period("28d", END))["service"])
+    last = date.fromisoformat(END)
+    return [
+        (services[n % len(services)], f"{last - timedelta(days=n // len(services))}")
+        for n in range(count)
+    ]
+
+
+def ours(count: int) -> None:
+    """A batch of two at a time, pages, site and all."""
+    from fleetslo.reports.batch import run_batch
+    from fleetslo.reports.schedule import plan_jobs, read_schedule
+    from fleetslo.settings import load_settings
+
+    by_day: dict[str, list[str]] = {}
+    for service, day in plan(count):
+        by_day.setdefault(day, []).append(service)
+    jobs = [
+        job
+        for day, services in by_day.items()
+        for job in plan_jobs(
+            read_schedule(), as_of=day, services=services, squads={}, only=["service_slo"]
+        )
+    ]
+    run_batch(jobs, load_settings({"jobs": 2}).settings)
+
+
+def loop(count: int) -> None:
+    """The same figures and pages in one process, nothing imported or prepared twice."""
+    import nbformat
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from fleetslo.reports.html import render
+    from fleetslo.resources import packaged
+
+    InteractiveShell.instance()
+    source = packaged("notebooks") / "reports/service_slo.ipynb"
+    home = Path(os.environ["FLEETSLO_HOME"])
+    for service, day in plan(count):
+        document = nbformat.read(source, as_version=4)
+        space: dict[str, Any] = {}
+        for cell in document.cells:
+            if cell.cell_type == "code":
+                cell.outputs = list(outputs_of(cell.source, space))
+                if "parameters" in cell.metadata.get("tags", []):
+                    space.update(service=service, as_of=day)
+        page = home / "loop" / day / f"{service}.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(render(document, title=service, assets="assets"))
+
+
+def outputs_of(source: str, space: dict[str, Any]) -> Iterator[Any]:
+    """Run a cell's text and return what it shows."""
+    import ast
+
+    from IPython.display import display
+    from IPython.utils.capture import capture_output
+    from nbformat.v4 import new_output
+
+    body = ast.parse(source).body
+    last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
+    with capture_output() as shown:
+        exec(compile(ast.Module(body, []), "cell", "exec"), space)  # noqa: S102
+        if last is not None:
+            display(eval(compile(ast.Expression(last.value), "cell", "eval"), space))  # noqa: S307
+    for one in shown.outputs:
+        yield new_output("display_data", data=one.data, metadata=one.metadata)
+
+
+def stock(home: Path, service: str, day: str) -> None:
+    """The commands of papermill, then of nbconvert."""
+    from fleetslo.resources import packaged
+
+    source = packaged("notebooks") / "reports/service_slo.ipynb"
+    here = Path(sys.executable).parent
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.ipynb"
+        for words in (
+            [here / "papermill", "--no-progress-bar", "-k", "python3", source, out,
+             "-p", "service", service, "-p", "as_of", day],
+            [here / "jupyter", "nbconvert", "--to", "html", out],
+        ):  # fmt: skip
+            subprocess.run(words, env=surroundings(home), check=True, capture_output=True)
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    return {**environ(home), "FLEETSLO_WAREHOUSE": f"duckdb://{fleet_home('small')}/warehouse"}
+
+
+def alone(name: str, count: int, home: Path) -> float:
+    """Seconds that one of ours takes in a process of its own, its start included."""
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "tests.bench.factory", name, str(count)],
+        env=surroundings(home),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - began
+
+
+def factory(count: int = 48) -> None:
+    """Service reports an hour, beside each peer."""
+    home = Path(tempfile.mkdtemp(prefix="fleetslo-bench-"))
+    os.environ.update(surroundings(home))
+    try:
+        made = alone("ours", count, home) / count
+        manifest = next(home.glob("runs/*/manifest.json"))
+        jobs = json.loads(manifest.read_text())["jobs"]
+        looped = alone("loop", count, home) / count
+        few = plan(PEERS)
+        with contextlib.redirect_stderr(io.StringIO()):
+            began = time.perf_counter()
+            for service, day in few:
+                stock(home, service, day)
+            serial = (time.perf_counter() - began) / PEERS
+            began = time.perf_counter()
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(lambda one: stock(home, *one), few))
+            paired = (time.perf_counter() - began) / PEERS
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    tell(f"a service report of {count}, executed, drawn, published", f"{made:.2f} s",
+         f"{made / looped:.2f} x of a loop without notebooks ({looped:.2f} s)", "1.5 x at most")  # fmt: skip
+    tell("papermill and nbconvert for the same, one by one", f"{serial:.2f} s",
+         f"{serial / made:.1f} x of ours", "10 x at least")  # fmt: skip
+    tell(
+        "papermill and nbconvert, two at a time",
+        f"{paired:.2f} s",
+        f"{paired / made:.1f} x of ours",
+    )
+    peaks = sorted(job["peak_memory_bytes"] / 2**20 for job in jobs)
+    tell(
+        "memory of one notebook at its peak",
+        f"{peaks[-1]:.0f} MiB",
+        f"the median {peaks[len(peaks) // 2]:.0f} MiB",
+    )
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case ["ours", count]:
+            ours(int(count))
+        case ["loop", count]:
+            loop(int(count))
+        case counts:
+            factory(*map(int, counts))
+
+
+if __name__ == "__main__":
+    main()
