@@ -34,6 +34,8 @@ def explained(address: str) -> Iterator[None]:
         *(HTTPError, HTTPException, ConnectionError),
     ) as error:
         cause = getattr(error, "cause", None) or error
+        if getattr(cause, "response", None) is not None:
+            raise OutputError(f"{address}: {_failed(cause)}") from None
         raise OutputError(
             f"{address}: the storage did not answer in time ({type(cause).__name__}); {_AGAIN}"
         ) from None
@@ -53,16 +55,30 @@ _EXPIRED = (
 def _refused(error: Exception) -> str:
     from google.api_core import exceptions as google
 
-    said = " ".join(str(getattr(error, "message", error)).split())[:300]
+    said = _said(error)
     if isinstance(error, google.Unauthorized):
         return _EXPIRED
     if isinstance(error, google.NotFound):
         return (
-            "there is no such bucket, or a file of the site was deleted meanwhile "
-            f"({said}); make the bucket, or correct the setting publish"
+            f"there is no such bucket, or a file of the site was deleted meanwhile ({said}); make "
+            "the bucket, or correct the setting publish"
         )
     if isinstance(error, google.Forbidden):
         return f"{said}; it takes the role Storage Object User on the bucket"
     if isinstance(error, google.TooManyRequests | google.ServerError):
-        return f"the storage failed again and again ({said}); {_AGAIN}"
+        return _failed(error)
     return said
+
+
+def _failed(error: Exception) -> str:
+    return f"the storage failed again and again ({_said(error)}); {_AGAIN}"
+
+
+def _said(error: Exception) -> str:
+    """Return what the server gave as its reason, on one line."""
+    response = getattr(error, "response", None)
+    try:
+        said = f"{response.status_code}: {response.json()['error']['message']}"  # type: ignore[union-attr]
+    except (AttributeError, ValueError, KeyError, TypeError):
+        said = str(getattr(error, "message", error))
+    return " ".join(said.split())[:300]
