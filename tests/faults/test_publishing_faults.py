@@ -119,8 +119,8 @@ def test_what_passes_is_tried_again(site: SmallSite, proxy: Proxy, status: int) 
     [
         (401, "credentials are no longer good; run 'gcloud auth"),
         (403, "403: so it is; it takes the role Storage Object User on the bucket"),
-        (429, "failed again and again .*: so it is.*; 'fleetslo site publish' tries again"),
-        (503, "failed again and again .*: so it is.*; 'fleetslo site publish' tries again"),
+        (429, "failed again and again .[0-9]+: so it is.*'fleetslo site publish' tries again"),
+        (503, "failed again and again .[0-9]+: so it is.*'fleetslo site publish' tries again"),
     ],
 )
 def test_what_stays_is_said_and_readers_see_what_they_saw(

@@ -45,7 +45,7 @@ def explained(address: str) -> Iterator[None]:
         raise OutputError(f"{address}: {_EXPIRED}") from None
 
 
-_AGAIN = "readers see what they saw before: 'fleetslo site publish' tries again"
+_AGAIN = "readers never meet half of it: 'fleetslo site publish' tries again"
 _EXPIRED = (
     "the Google credentials are no longer good; run 'gcloud auth application-default login', or "
     "give the service account a new key"
