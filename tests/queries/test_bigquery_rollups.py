@@ -260,6 +260,17 @@ def test_a_coarse_source_covers_the_minutes_of_its_step(both: Both) -> None:
     assert both.stored("slo_minutes")[1].height == 6 * 5 * 2
 
 
+def test_a_step_ends_with_its_day(both: Both) -> None:
+    late = FIRST + DAY - 2 * MINUTE
+    both.load("requests", minutes(1, [late]), step=5 * MINUTE)
+    both.load("requests", minutes(2, [FIRST + DAY + HOUR, FIRST + 2 * DAY + HOUR]))
+    both.rollup(FAULTS)
+    found = both.stored("slo_minutes")[1].filter(service="cart")
+    # 23:58 covers five minutes, of which two are of its day and three of the next: there a row
+    # covers five minutes still; on the third day it covers one
+    assert dict(found.group_by(pl.col("minute").dt.day()).len().iter_rows()) == {1: 2, 2: 5, 3: 1}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_any_sequence_of_events_ends_the_same(both: Both, seed: int) -> None:
