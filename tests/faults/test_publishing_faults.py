@@ -1,5 +1,7 @@
 """What goes wrong between here and the bucket, through a proxy that answers that way."""
 
+import json
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,10 +10,11 @@ from typing import Any
 
 import pytest
 import requests
+from fault_project import Project
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
-from tests.small_site import SmallSite
+from tests.small_site import SmallSite, linked_from
 from tests.storage import BUCKET, QUICK, StorageServer
 
 from fleetslo.cli import run
@@ -273,3 +276,73 @@ def test_a_setting_that_is_no_address_is_said(told: Any, monkeypatch: pytest.Mon
         3,
         "fleetslo: setting 'publish' is '': write gs://bucket/prefix, or leave it empty\n",
     )
+
+
+@pytest.fixture
+def shared(project: Project, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose batches publish to the bucket, through the proxy."""
+    monkeypatch.setenv("FLEETSLO_PUBLISH", "gs://reports/slo")
+    monkeypatch.setenv("FLEETSLO_STORAGE_ENDPOINT", proxy.url)
+    return project
+
+
+def pages_shown(storage: StorageServer) -> set[str]:
+    """Names of the pages that the index in the bucket leads to, each of which is there."""
+    address = storage.address("index.html")
+    links = linked_from(address, requests.get(address, timeout=10).text)
+    for link in links:
+        assert requests.get(link, timeout=10).status_code == 200, link
+    return {link.rpartition("/")[2].removesuffix(".html") for link in links}
+
+
+def test_a_batch_publishes_to_the_bucket_and_builds_on_what_is_there(
+    shared: Project, storage: StorageServer, tmp_path: Path
+) -> None:
+    assert shared.run("2026-11-01", "a", "b") == (0, "")
+    assert pages_shown(storage) == {"a", "b"}
+    # On a machine that starts with an empty home, as a container does.
+    shutil.move(shared.home, tmp_path / "gone")
+    assert shared.run("2026-11-08", "a") == (0, "")
+    assert pages_shown(storage) == {"a", "b"}  # the newest of each
+    site = shared.home / "site" / "current"
+    older = "2026-10-04_2026-11-01/one"
+    newer = "2026-10-11_2026-11-08/one"
+    assert {f"{older}/a.html", f"{older}/b.html", f"{newer}/a.html"} <= set(shared.site())
+    assert f'href="../../{newer}/a.html" rel="next"' in (site / older / "a.html").read_text()
+    assert f'href="../../{older}/a.html" rel="prev"' in (site / newer / "a.html").read_text()
+    run_id = site.resolve().name
+    for path, content in shared.site().items():
+        if path != "index.html":
+            url = storage.address(f"releases/{run_id}/{path}")
+            assert requests.get(url, timeout=10).content == content
+
+
+def test_a_bucket_that_refuses_leaves_the_folder_published_and_is_said(
+    shared: Project, proxy: Proxy, storage: StorageServer
+) -> None:
+    assert shared.run("2026-11-01", "a") == (0, "")
+    proxy.always = ("/upload/", 403)
+    code, said = shared.run("2026-11-01", "a", "b")
+    assert code == 60
+    assert (
+        said
+        == "gs://reports/slo: 403: so it is; it takes the role Storage Object User on the bucket\n"
+    )
+    assert pages_shown(storage) == {"a"}
+    assert {path for path in shared.site() if path.endswith("/b.html")}
+    record = json.loads(max(shared.home.glob("runs/*/manifest.json")).read_text())
+    assert (record["outcome"], record["release"]) == ("failed", record["run_id"])
+    proxy.always = None
+    assert shared.run("2026-11-01", "c") == (0, "")
+    assert pages_shown(storage) == {"a", "b", "c"}
+
+
+def test_a_bucket_that_is_not_there_stops_the_batch_before_it_runs(
+    shared: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEETSLO_PUBLISH", "gs://elsewhere")
+    shared.report("from pathlib import Path\nPath('ran').touch()")
+    code, said = shared.run("2026-11-01", "a")
+    assert code == 60
+    assert said.startswith("gs://elsewhere: there is no such bucket")
+    assert not (shared.folder / "ran").exists()
