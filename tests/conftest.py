@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.chromium", "tests.loopback"]
+pytest_plugins = ["tests.chromium", "tests.loopback", "tests.storage"]
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 

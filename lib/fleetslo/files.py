@@ -27,7 +27,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or path
+        where = error.filename2 or error.filename or path
         advice = _ADVICE.get(error.errno or 0, "choose another place")
         raise OutputError(f"{where}: cannot write: {error.strerror or error}; {advice}") from None
 

@@ -93,6 +93,12 @@ class Settings(BaseModel):
     keep_releases: Annotated[
         int, Field(ge=1, description="published sites kept for going back")
     ] = 3
+    publish: Annotated[
+        str, Field(description="where a run publishes its site, too: gs://bucket/prefix, or empty")
+    ] = ""
+    storage_endpoint: Annotated[
+        str | None, Field(description="another storage server instead of Google's")
+    ] = None
 
 
 @dataclass(frozen=True)

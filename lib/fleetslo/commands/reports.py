@@ -80,6 +80,8 @@ def run(
         )
     say(f"{len(done.results)} reports in {done.duration_s:.0f} s")
     say(f"open {done.index}")
+    if done.shared:
+        say(f"{settings.publish} shows it")
 
 
 def register(app: typer.Typer) -> None:

@@ -4,12 +4,10 @@ One failure does not stop the others. Pages that are good are published; where o
 page of that period that an earlier run published stays.
 """
 
-import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +23,10 @@ from fleetslo.reports.jobs import BatchProgress, Failure, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.page import Page, Pages, page_of
 from fleetslo.reports.pool import Pool, Stop, stops
+from fleetslo.reports.publishing.lock import publishing
+from fleetslo.reports.publishing.pruning import prune_store
+from fleetslo.reports.publishing.sharing import Shared, catch_up, publish_site
+from fleetslo.reports.publishing.store import Store, open_store
 from fleetslo.reports.site import Drawn, Published, Release, read_published
 from fleetslo.reports.tasks import (
     Draw,
@@ -45,13 +47,17 @@ _MOST_NAMED = 20
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What a batch came to. ``index`` is the site's, or None when nothing was published."""
+    """What a batch came to. ``index`` is the site's, or None when nothing was published.
+
+    ``shared`` says what was published to the storage, where the settings name one.
+    """
 
     run_id: str
     folder: Path
     results: Mapping[str, Result]
     index: Path | None
     duration_s: float
+    shared: Shared | None = None
 
 
 def notebook_environ(settings: Settings) -> dict[str, str]:
@@ -91,7 +97,8 @@ def run_batch(
     Raises:
         NotebookFailed: at least one report failed; the good ones are published all the same.
         Cancelled: SIGINT or SIGTERM; no process is left, and the site is as it was.
-        OutputError: the home folder cannot be written, or holds a site of another kind.
+        OutputError: the home folder cannot be written, or holds a site of another kind; or the
+            storage cannot be published to, and then the site in the home folder is the new one.
     """
     began = time.monotonic()
     run_id = run_id or new_run_id()
@@ -99,27 +106,35 @@ def run_batch(
     site = folder(settings.home / "site")
     folder(site / "releases")
     read_published(site)  # a site that cannot be read is found before the work, not after it
+    store = open_store(settings) if settings.publish else None
+    if store:
+        catch_up(site, store)
     by_path = {job.path: job for job in jobs}
     as_of = next((job.as_of for job in jobs), "")
     manifest = Manifest(run_folder, run_id, as_of, by_path, batch=settings.batch)
     batch = _Batch(settings, manifest, site, progress or Silent(), dict(catalogue or {}))
     manifest.write("running")
+    shared = None
     try:
         with stops() as stop, Pool[Any](settings.jobs, batch.log) as pool:
             batch.execute(pool, stop)
             index = batch.publish(pool, stop)
+            if store and index:
+                shared = batch.share(store, stop)
     except Cancelled:
         batch.cancel()
-        manifest.write("cancelled")
+        manifest.write("cancelled", batch.release)
         raise
     except FleetsloError:
-        manifest.write("failed")
+        manifest.write("failed", batch.release)
         raise
     failed = batch.failed()
     manifest.write("failed" if failed else "ok", batch.release if index else None)
     if failed:
         raise NotebookFailed(_told(failed, len(by_path), run_folder, published=index is not None))
-    return BatchReport(run_id, run_folder, manifest.results, index, time.monotonic() - began)
+    return BatchReport(
+        run_id, run_folder, manifest.results, index, time.monotonic() - began, shared
+    )
 
 
 class _Batch:
@@ -196,7 +211,7 @@ class _Batch:
         if not drawn:
             return None
         release = Release(self._site, self._manifest.run_id)
-        with _publishing(self._site):
+        with publishing(self._site):
             # Another batch may have published since: what it added must not be lost.
             published = read_published(self._site)
             try:
@@ -217,6 +232,18 @@ class _Batch:
         self.release = release.final
         shutil.rmtree(self._manifest.folder / "pages", ignore_errors=True)  # the site has them
         return index
+
+    def share(self, store: Store, stop: Stop) -> Shared:
+        """Publish the site to the storage, and take out of it what is old."""
+
+        def step(done: int, total: int) -> None:
+            self._progress.stage("uploading", done, total)
+            if stop.asked:
+                raise Cancelled(f"stopped; {store.address} shows what it showed before")
+
+        shared = publish_site(self._site, store, step)
+        prune_store(store, keep=self._settings.keep_releases, now=datetime.now(UTC))
+        return shared
 
     def _record(self, drawn: Sequence[Drawn]) -> None:
         """Keep what the pages say of each objective, for later reports to be held against."""
@@ -289,14 +316,6 @@ def _dead(checked: Checked, pages: Pages) -> list[str]:
         for path in sorted(checked.needs)
         if path not in pages.by_path and path != "index.html" and not path.startswith("assets/")
     ]
-
-
-@contextmanager
-def _publishing(site: Path) -> Iterator[None]:
-    """Let one process at a time publish; the lock goes with the process, however it ends."""
-    with (site / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _told(

@@ -229,16 +229,25 @@ def code(source: str) -> str:
 def failing_cell(notebook: Any) -> tuple[int, int, Any] | None:
     """Return number (from 1), count of cells and the cell that failed, or None.
 
-    It is the first one that raised, or in which the run was cut short. The cell of parameters
-    that a run adds is not counted: the author's notebook does not have it.
+    It is the first one that raised, or in which the run was cut short.
     """
-    injected = [_is_injected(cell) for cell in notebook.cells]
-    for position, cell in enumerate(notebook.cells):
+    cells = list(numbered(notebook))
+    for number, cell in cells:
         cut_short = cell.metadata.get("papermill", {}).get("status") == "failed"
         if cut_short or error_of(cell) is not None:
-            number = position + 1 - sum(injected[: position + 1])
-            return number, len(injected) - sum(injected), cell
+            return number, cells[-1][0], cell
     return None
+
+
+def numbered(notebook: Any) -> Iterator[tuple[int, Any]]:
+    """Yield each cell with its number in the author's notebook, from 1.
+
+    The cell of parameters that a run adds has no number of its own: it has that of the cell before.
+    """
+    number = 0
+    for cell in notebook.cells:
+        number += not _is_injected(cell)
+        yield number, cell
 
 
 def _is_injected(cell: Any) -> bool:

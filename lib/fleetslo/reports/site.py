@@ -13,7 +13,8 @@
         feeds/<squad>.atom                          its reviews, for feed readers
 
 A release holds the pages of earlier runs, too. They are hard links to the files of the release
-before, so a file of a release is never changed in place.
+before, so a file of a release is never changed in place. It also holds the shared files of earlier
+releases: whoever opened a page just before the switch asks for its style and script after it.
 """
 
 import json
@@ -22,6 +23,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +33,59 @@ from fleetslo.reports.check import check_page
 from fleetslo.reports.feeds import feeds
 from fleetslo.reports.jobs import Job, Result
 from fleetslo.reports.page import Page, Pages, relative, with_neighbours
+from fleetslo.reports.publishing.retention import Kept, expired
 
 FORMAT = 1
-_STATE = "site.json"
-# Assets that belong to one release only; the others are carried from release to release.
-_OWN_ASSETS = "index-"
+STATE = "site.json"
+"""The file of a release that says what it holds."""
+INDEX_DATA = "index-"
+"""How the files begin that hold the rows of an index; other shared files are carried for good."""
+_INDEX_DATA_KEPT = timedelta(days=1)
+"""How long the rows of an index outlive it, for readers who have it open."""
+_MOST_HISTORY = 1000
+"""Releases remembered; what another machine published longer ago than that is taken for foreign."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What a site shows: its pages and, for its index, what the catalogue says of services."""
+    """What a site shows: its pages and, for its index, what the catalogue says of services.
+
+    Attributes:
+        pages: all of them, those of earlier runs included.
+        services: what the catalogue says of each.
+        release: the folder that holds the pages; None when nothing was published yet.
+        history: names of the releases that came before this one, oldest first.
+        outdated: files with the rows of earlier indexes, and since when no index asks for them.
+        fetched: a folder with pages that lie there instead, brought from another machine's site.
+    """
 
     pages: Sequence[Page] = ()
     services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     release: Path | None = None
+    history: Sequence[str] = ()
+    outdated: Mapping[str, str] = field(default_factory=dict)
+    fetched: Path | None = None
+
+    @property
+    def known(self) -> set[str]:
+        """Names of the releases whose pages this one has, or has newer ones of."""
+        return {*self.history, *([self.release.name] if self.release else [])}
+
+    def is_fetched(self, page: Page) -> bool:
+        """Return whether a page was brought from another machine's site."""
+        return self.fetched is not None and (self.fetched / page.path).is_file()
+
+    def file(self, page: Page) -> Path:
+        """Return the file of a page.
+
+        Raises:
+            OutputError: nothing was published.
+        """
+        if self.fetched is not None and self.is_fetched(page):
+            return self.fetched / page.path
+        if self.release is None:
+            raise OutputError(f"{page.path}: no release holds this page")
+        return self.release / page.path
 
 
 def read_published(site: Path) -> Published:
@@ -60,15 +101,29 @@ def read_published(site: Path) -> Published:
         return Published()
     release = current.resolve()
     try:
-        stored = json.loads((release / _STATE).read_text(encoding="utf-8"))
-        if stored["format"] != FORMAT:
-            raise ValueError(f"format {stored['format']}")
-        pages = [Page(**page) for page in stored["pages"]]
-        return Published(pages, stored["services"], release)
+        return read_state((release / STATE).read_bytes(), release)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
-            f"{release / _STATE}: cannot be read ({error}); move {site} away to start anew"
+            f"{release / STATE}: cannot be read ({error}); move {site} away to start anew"
         ) from None
+
+
+def read_state(text: bytes, release: Path | None = None) -> Published:
+    """Return what a release says of itself in ``site.json``.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is damaged, or another version wrote it.
+    """
+    stored = json.loads(text)
+    if stored["format"] != FORMAT:
+        raise ValueError(f"format {stored['format']}")
+    return Published(
+        [Page(**page) for page in stored["pages"]],
+        stored["services"],
+        release,
+        stored.get("history", ()),
+        stored.get("outdated", {}),
+    )
 
 
 @dataclass(frozen=True)
@@ -107,17 +162,16 @@ class Release:
         new = {one.page.path: one for one in drawn}
         pages = Pages([*before.pages, *(one.page for one in drawn)])
         folder(self.folder)
-        self._carry_assets(before.release)
+        self._carry_assets(before)
         write_assets(self.folder / "assets")
         for done, page in enumerate(pages, start=1):
-            if page.path in new:
-                self._place(new[page.path].file, page.path)
-            elif before.release is not None:
-                self._place(before.release / page.path, page.path)
+            source = new[page.path].file if page.path in new else before.file(page)
+            self._place(source, page.path)
             step(done, len(pages.by_path))
-        self._renew_neighbours(pages, new)
+        arrived = [page for page in pages if page.path in new or before.is_fetched(page)]
+        self._renew_neighbours(pages, arrived, new)
         services = {**before.services, **catalogue}
-        self._write_index(pages, services, failed)
+        data = self._write_index(pages, services, failed)
         for path, xml in feeds(pages).items():
             write_file(self.folder / path, xml)
         state = {
@@ -125,50 +179,81 @@ class Release:
             "run_id": self.run_id,
             "pages": [vars(page) for page in pages],
             "services": services,
+            "history": [*before.history, *([before.release.name] if before.release else [])][
+                -_MOST_HISTORY:
+            ],
+            "outdated": self._carry_index_data(before, data),
         }
-        write_file(self.folder / _STATE, json.dumps(state, ensure_ascii=False) + "\n")
+        write_file(self.folder / STATE, json.dumps(state, ensure_ascii=False) + "\n")
         return pages
 
-    def _carry_assets(self, release: Path | None) -> None:
-        if release is None or not (release / "assets").is_dir():
-            return
-        for path in (release / "assets").iterdir():
-            if not path.name.startswith(_OWN_ASSETS):
-                self._place(path, f"assets/{path.name}")
+    def _carry_assets(self, before: Published) -> None:
+        """Take over the shared files of the pages, and what outlives an earlier index."""
+        for root in (before.release, before.fetched):
+            for path in (root / "assets").glob("*") if root else ():
+                if not path.name.startswith(INDEX_DATA):
+                    self._place(path, f"assets/{path.name}")
+
+    def _carry_index_data(self, before: Published, own: str | None) -> dict[str, str]:
+        """Take over the rows of earlier indexes for a while; return which, and since when."""
+        if before.release is None:
+            return {}
+        now = datetime.now(UTC)
+        outdated = {}
+        for path in (before.release / "assets").glob(f"{INDEX_DATA}*"):
+            since = before.outdated.get(path.name, now.isoformat())
+            if (
+                f"assets/{path.name}" == own
+                or datetime.fromisoformat(since) < now - _INDEX_DATA_KEPT
+            ):
+                continue
+            self._place(path, f"assets/{path.name}")
+            outdated[path.name] = since
+        return outdated
 
     def _place(self, source: Path, path: str) -> None:
         """Put a file into the release: the same file under another name, or a copy of it."""
         target = self.folder / path
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():  # a shared file that two sites have
+                return
             try:
                 os.link(source, target)
             except OSError:  # another file system, or one without hard links
                 shutil.copy2(source, target)
 
-    def _renew_neighbours(self, pages: Pages, new: Mapping[str, Drawn]) -> None:
-        """Link pages of earlier runs to the new pages before and after them."""
-        for one in new.values():
-            for page in (pages.previous(one.page), pages.next(one.page)):
-                if page is None or page.path in new:
-                    continue
-                before, after = pages.previous(page), pages.next(page)
-                html = (self.folder / page.path).read_text(encoding="utf-8")
-                write_file(
-                    self.folder / page.path,
-                    with_neighbours(
-                        html,
-                        relative(before.path, page.path) if before else None,
-                        relative(after.path, page.path) if after else None,
-                    ),
-                )
+    def _renew_neighbours(
+        self, pages: Pages, arrived: Sequence[Page], drawn: Mapping[str, Drawn]
+    ) -> None:
+        """Link pages to those before and after them where one of these has just arrived.
+
+        Pages that were drawn for this release have the links already.
+        """
+        around = {
+            other.path: other
+            for page in arrived
+            for other in (page, pages.previous(page), pages.next(page))
+            if other is not None and other.path not in drawn
+        }
+        for page in around.values():
+            before, after = pages.previous(page), pages.next(page)
+            html = (self.folder / page.path).read_text(encoding="utf-8")
+            renewed = with_neighbours(
+                html,
+                relative(before.path, page.path) if before else None,
+                relative(after.path, page.path) if after else None,
+            )
+            if renewed != html:
+                write_file(self.folder / page.path, renewed)
 
     def _write_index(
         self,
         pages: Pages,
         services: Mapping[str, Mapping[str, Any]],
         failed: Mapping[str, tuple[Job, Result]],
-    ) -> None:
+    ) -> str | None:
+        """Write the index; return the path of the file that holds its rows, if one does."""
         from fleetslo.reports import index
         from fleetslo.reports.contents import contents
         from fleetslo.reports.html import render_index
@@ -176,10 +261,11 @@ class Release:
 
         shown = contents(pages, services, failed)
         script = index.script(shown)
-        name = f"assets/{_OWN_ASSETS}{digest(script)}.js" if script is not None else None
+        name = f"assets/{INDEX_DATA}{digest(script)}.js" if script is not None else None
         if script is not None and name is not None:
             write_file(self.folder / name, script)
         write_file(self.folder / "index.html", render_index(shown, data=name))
+        return name
 
     def check(self, drawn: Sequence[Drawn]) -> None:
         """Refuse a release in which a page of this run, or the index, needs what is not there.
@@ -226,18 +312,39 @@ def switch(release: Release) -> Path:
     return release.site / "current" / "index.html"
 
 
-def prune(site: Path, keep: int) -> list[str]:
+def kept_releases(site: Path) -> list[Kept]:
+    """Return every release in the folder of a site, oldest first."""
+    return [
+        Kept(path.name, datetime.fromtimestamp((path / STATE).stat().st_mtime, UTC))
+        for path in sorted((site / "releases").glob("[!.]*"))
+        if (path / STATE).is_file()
+    ]
+
+
+def prune(
+    site: Path,
+    keep: int,
+    *,
+    older_than: timedelta | None = None,
+    dry_run: bool = False,
+) -> list[str]:
     """Remove all but the newest ``keep`` releases besides the current one; return their names.
 
-    What runs that were killed left unfinished goes, too. Call it while no other run publishes.
+    Only those made longer ago than ``older_than``, if that is given. No page is lost: whatever is
+    still published lies in the current release, too. What runs that were killed left unfinished
+    goes with them. Call it while no other run publishes.
     """
-    current = (site / "current").resolve().name
     releases = site / "releases"
-    names = sorted(path.name for path in releases.iterdir() if path.is_dir())
-    unfinished = [name for name in names if name.startswith(".")]
-    old = [name for name in names if not name.startswith(".") and name != current]
-    gone = [*unfinished, *old[: max(len(old) - keep, 0)]]
-    for name in gone:
+    current = (site / "current").resolve().name
+    kept = kept_releases(site)
+    unfinished = sorted(
+        path.name
+        for path in releases.iterdir()
+        if path.is_dir() and path.name not in {one.name for one in kept}
+    )
+    old = expired(kept, {current}, keep=keep, older_than=older_than, now=datetime.now(UTC))
+    gone = [*unfinished, *old]
+    for name in () if dry_run else gone:
         with suppress(OSError):
             shutil.rmtree(releases / name)
     return gone

@@ -146,6 +146,7 @@ class Draw:
     def run(self, surroundings: Surroundings) -> Checked:
         """Return what is wrong with the page, and the files of the site that it needs."""
         from fleetslo.reports.html import Context, render
+        from fleetslo.reports.publishing.whole import shortcomings
 
         page = self.page
         context = Context(run=page.run_id)
@@ -159,15 +160,18 @@ class Draw:
                 home=relative("index.html", page.path),
                 run=page.run_id,
             )
+        notebook = _read(self.executed)
         html = render(
-            _read(self.executed),
+            notebook,
             title=page.title,
             assets=page.assets if self.assets is None else self.assets,
             standalone=self.standalone,
             context=context,
         )
         write_file(self.target, html)
-        return check_page(html, page.path)
+        checked = check_page(html, page.path)
+        checked.problems += shortcomings(notebook, html, standalone=self.standalone)
+        return checked
 
 
 def as_result(task: Execute, answer: Result | Broken) -> Result:

@@ -1,6 +1,8 @@
 """A release is built beside the one that is read, and takes its place in one step."""
 
 import json
+import re
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -82,15 +84,42 @@ def test_the_period_before_is_linked_both_ways_without_touching_the_old_release(
     assert 'rel="next"' not in (site / "releases" / "1" / old).read_text()
 
 
-def test_a_large_index_lies_in_a_script_of_its_own_that_is_not_carried_on(site):
+def rows_of(site, run_id):
+    """The file that the index of a release asks for, and every such file of that release."""
+    release = site / "releases" / run_id
+    (asked,) = re.findall(r'src="(assets/index-[^"]+)"', (release / "index.html").read_text())
+    return asked, {f"assets/{path.name}" for path in (release / "assets").glob("index-*.js")}
+
+
+def test_the_rows_of_a_large_index_outlive_it_for_a_day(site):
     catalogue = {f"service-{n}": {"squad": "s"} for n in range(300)}
     publish(site, "1", drawn(site, "fleet"), catalogue=catalogue)
     publish(site, "2", drawn(site, "fleet", run_id="2"), catalogue={"one-more": {}})
-    for run_id, count in (("1", 300), ("2", 301)):
-        (script,) = (site / "releases" / run_id / "assets").glob("index-*.js")
-        assert f"assets/{script.name}" in (site / "releases" / run_id / "index.html").read_text()
-        assert script.read_text().count("service-") == 300
-        assert ("one-more" in script.read_text()) == (count == 301)
+    first, second = rows_of(site, "1"), rows_of(site, "2")
+    assert first[1] == {first[0]}
+    assert second[1] == {first[0], second[0]}  # whoever has the first index open asks for its rows
+    for asked, count in ((first[0], 300), (second[0], 301)):
+        rows = (site / "current" / asked).read_text()
+        assert rows.count("service-") == 300
+        assert ("one-more" in rows) == (count == 301)
+
+    state = site / "current" / "site.json"
+    stored = json.loads(state.read_text())
+    assert list(stored["outdated"]) == [first[0].removeprefix("assets/")]
+    (since,) = stored["outdated"].values()
+    day_before = datetime.fromisoformat(since) - timedelta(days=1, seconds=1)
+    stored["outdated"] = dict.fromkeys(stored["outdated"], day_before.isoformat())
+    state.write_text(json.dumps(stored))
+    publish(site, "3", drawn(site, "fleet", run_id="3"))
+    assert rows_of(site, "3")[1] == {second[0]}  # the same rows, asked for again
+
+
+def test_a_release_knows_those_before_it(site):
+    for number in "123":
+        publish(site, number, drawn(site, "fleet", run_id=number))
+    published = read_published(site)
+    assert published.history == ["1", "2"]
+    assert published.known == {"1", "2", "3"}
 
 
 def test_a_release_that_lacks_a_file_is_not_published(site):

@@ -28,7 +28,7 @@ def connect(url: str, project: str, settings: Settings) -> "bigquery.Client":
     endpoint = settings.bigquery_endpoint
     options = ClientOptions(api_endpoint=endpoint) if endpoint else None
     location = settings.bigquery_location
-    if endpoint and _is_loopback(endpoint):
+    if endpoint and is_loopback(endpoint):
         nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
         return bigquery.Client(project, nobody, location=location, client_options=options)
     try:
@@ -54,7 +54,7 @@ def storage(settings: Settings) -> "Callable[[], BigQueryReadClient] | None":
         from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
         made_of: dict[str, Any] = {}
-        if endpoint and _is_loopback(endpoint):
+        if endpoint and is_loopback(endpoint):
             made_of["transport"] = _plain(urlsplit(endpoint).netloc)
         elif endpoint:
             made_of["client_options"] = ClientOptions(api_endpoint=endpoint)
@@ -75,6 +75,7 @@ def _plain(address: str) -> Any:
     return BigQueryReadGrpcTransport(channel=channel)
 
 
-def _is_loopback(endpoint: str) -> bool:
+def is_loopback(endpoint: str) -> bool:
+    """Return whether a server runs on this machine and is spoken to in the clear."""
     parts = urlsplit(endpoint)
     return parts.scheme == "http" and parts.hostname in _LOOPBACK

@@ -1,0 +1,93 @@
+"""Batches on a disk that fills up, or that cannot be written to."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_project import RUN, Project
+
+from fleetslo.reports.site import read_published
+
+HERE = Path(__file__).parent
+OCTOBER = "2026-10-04_2026-11-01/one"
+FULL = "cannot write: No space left on device; the disk is full; make room or choose another one"
+
+
+def in_mount_namespace(*command: str, **more: Any) -> "subprocess.CompletedProcess[str]":
+    """Run a command with mounts of its own; skip where that is not allowed."""
+    done = subprocess.run(
+        ["unshare", "-m", *command],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        **more,
+    )
+    if done.returncode in (1, 77, 126, 127) and not done.stdout:
+        pytest.skip(f"no mount of its own can be made here: {done.stderr.strip()}")
+    return done
+
+
+def filled(folder: Path, disk: str, left: int) -> dict[str, Any]:
+    """What becomes of a project whose disk is filled up to so many bytes."""
+    done = in_mount_namespace(
+        *(sys.executable, str(HERE / "full_disk.py"), str(folder), disk, "16m", str(left)),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(HERE)])},
+    )
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert told["first"] == [0, ""]
+    return told
+
+
+@pytest.mark.parametrize(
+    ("disk", "left", "code", "where", "published"),
+    [
+        # The notebook of 400 kB cannot be saved; it can, and its page cannot be written; nothing
+        # can be written at all; the pages are made elsewhere, and the site's disk is full.
+        pytest.param(".fleetslo", 200_000, 51, "large.ipynb", {"small"}, id="saving"),
+        pytest.param(".fleetslo", 700_000, 51, "large.html", {"small"}, id="rendering"),
+        pytest.param(".fleetslo", 0, 60, "manifest.json", set(), id="starting"),
+        pytest.param(".fleetslo/site", 200_000, 60, "large.html", set(), id="publishing"),
+    ],
+)
+def test_a_disk_that_is_full_costs_what_does_not_fit_and_breaks_nothing(
+    tmp_path: Path, disk: str, left: int, code: int, where: str, published: set[str]
+) -> None:
+    told = filled(tmp_path / "project", disk, left)
+    assert told["full"][0] == code
+    assert f"{where}: {FULL}" in told["full"][1]
+    assert "Traceback" not in told["full"][1]
+    before, after = told["before"], told["after"]
+    assert set(after) - set(before) == {f"{OCTOBER}/{name}.html" for name in published}
+    changed = {path for path in before if after[path] != before[path]}
+    assert changed == ({"index.html", "site.json"} if published else set())
+    assert told["parts"] == []
+    assert [name for name in told["releases"] if name.startswith(".")] == []
+    assert told["again"] == [0, ""]  # with room, all is well
+    names = {"first", "large", "small"}
+    assert set(told["pages"]) == {f"{OCTOBER}/{name}.html" for name in names} | {"index.html"}
+
+
+def test_a_site_that_may_only_be_read_stops_the_batch_before_it_runs(project: Project) -> None:
+    assert project.run("2026-11-01", "a") == (0, "")
+    before = project.site()
+    project.report("from pathlib import Path\nPath('ran').touch()")
+    site = project.home / "site"
+    mount = f"mount --bind {site} {site} && mount -o remount,ro,bind {site}"
+    done = in_mount_namespace(
+        *("sh", "-c", f'{mount} || exit 77; cd "{project.folder}" && exec "$@"', "sh"),
+        *(sys.executable, "-c", RUN, "2026-11-01", "b"),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (60, 1)
+    assert done.stderr.startswith(str(site))
+    assert (
+        "cannot write: Read-only file system; the file system is read-only; choose" in done.stderr
+    )
+    assert not (project.folder / "ran").exists()
+    assert project.site() == before
+    assert {page.service for page in read_published(site).pages} == {"a"}
