@@ -73,12 +73,14 @@ def run_batch(
     catalogue: Mapping[str, Mapping[str, Any]] | None = None,
     progress: BatchProgress | None = None,
     run_id: str | None = None,
+    planned: Mapping[str, int] | None = None,
 ) -> BatchReport:
     """Run the jobs, ``settings.jobs`` at a time, and publish their pages.
 
     Executed notebooks, error pages and ``manifest.json`` are kept under ``runs/<run id>`` in the
     home folder, the site under ``site``, what pages said in numbers under ``published``.
-    ``catalogue`` says squad and tier of each service, for the index.
+    ``catalogue`` says squad and tier of each service, for the index; ``planned`` how many pages
+    each report of the schedule has in all.
 
     Raises:
         NotebookFailed: at least one report failed; the good ones are published all the same.
@@ -93,7 +95,7 @@ def run_batch(
     read_published(site)  # a site that cannot be read is found before the work, not after it
     by_path = {job.path: job for job in jobs}
     as_of = next((job.as_of for job in jobs), "")
-    manifest = Manifest(run_folder, run_id, as_of, by_path)
+    manifest = Manifest(run_folder, run_id, as_of, by_path, planned=planned or {})
     batch = _Batch(settings, manifest, site, progress or Silent(), dict(catalogue or {}))
     manifest.write("running")
     try:
@@ -146,14 +148,14 @@ class _Batch:
                 self._manifest.run_id,
                 environ,
                 self._settings.project,
-                timeout_s,
+                job.time_limit_s or timeout_s,
             )
             for job in self._jobs.values()
         ]
         self._progress.planned(list(self._jobs.values()))
         for task, answer in pool.run(
             tasks,
-            limit_s=timeout_s + _MARGIN_S,
+            limit_s=max([timeout_s, *(task.timeout_s for task in tasks)]) + _MARGIN_S,
             stop=stop,
             started=lambda task: self._progress.started(task.job),
             told=lambda task, what, value: self._progress.cell(task.job, *value),

@@ -22,7 +22,11 @@ def new_run_id() -> str:
 
 @dataclass
 class Manifest:
-    """The record of one run, kept up to date on disk as ``manifest.json`` while it goes on."""
+    """The record of one run, kept up to date on disk as ``manifest.json`` while it goes on.
+
+    ``planned`` is how many pages each report of the schedule has in all, which is more than the
+    run makes where it is a shard, or some pages only.
+    """
 
     folder: Path
     run_id: str
@@ -30,6 +34,7 @@ class Manifest:
     jobs: Mapping[str, Job]
     results: dict[str, Result] = field(default_factory=dict)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    planned: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -56,6 +61,7 @@ class Manifest:
             "ended_at": None if outcome == "running" else _utc(now),
             "duration_s": round((now - self.started_at).total_seconds(), 3),
             "release": published.name if published else None,
+            "planned": dict(self.planned),
             "jobs": [self._job(path, job) for path, job in self.jobs.items()],
         }
         return write_file(self.path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
@@ -63,6 +69,7 @@ class Manifest:
     def _job(self, path: str, job: Job) -> dict[str, Any]:
         result = self.results.get(path)
         asked = {
+            "entry": job.entry,
             "page": job.page,
             "path": job.path,
             "notebook": job.notebook,

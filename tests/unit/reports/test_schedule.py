@@ -50,6 +50,7 @@ def test_entries_are_read_with_defaults(schedule):
     assert (first.notebook, first.every, first.for_each) == ("reports/all", "month", None)
     assert (first.period, first.page, first.parameters) == ("2026-10", "all", {})
     assert (second.every, second.for_each, second.page) == ("week", "service", "one")
+    assert (first.name, first.retries, first.time_limit, first.zone) == ("all", 1, None, "UTC")
     assert second.parameters == {"top": 3}
 
 
@@ -65,7 +66,7 @@ def test_the_packaged_schedule_makes_the_overview_and_a_page_per_squad_and_servi
 
 
 def test_a_plan_has_a_job_per_page(schedule):
-    jobs = plan_jobs(schedule(ENTRIES), as_of="2026-11-01", services=["b", "<x>", "b"])
+    jobs = plan_jobs(schedule(ENTRIES), as_of="2026-11-01", subjects=lambda entry: ["b", "<x>", "b"])
     assert [job.page for job in jobs] == ["all", "one/b", "one/<x>"]
     overview, plain, hostile = jobs
     assert overview.path == "2026-10-01_2026-11-01/all.html"
@@ -88,8 +89,14 @@ def test_a_squad_gets_a_page_where_it_owned_a_service_in_the_period(schedule, pr
         "- {notebook: reports/squad, for_each: squad, period: 90d, page: quarter}\n"
         "- {notebook: reports/one, for_each: service}\n"
     )
-    owners = {"28d": ["Live Events"], "90d": ["Live Events", "Radio", "Radio"]}
-    jobs = plan_jobs(entries, as_of="2026-11-01", services=["b"], squads=owners)
+    owners = {"squad": ["Live Events"], "quarter": ["Live Events", "Radio", "Radio"], "one": ["b"]}
+
+    def plan(only=()):
+        return plan_jobs(
+            entries, as_of="2026-11-01", subjects=lambda entry: owners[entry.name], only=only
+        )
+
+    jobs = plan()
     assert [job.page for job in jobs] == [
         "squad/Live Events", "quarter/Live Events", "quarter/Radio", "one/b",
     ]  # fmt: skip
@@ -98,9 +105,7 @@ def test_a_squad_gets_a_page_where_it_owned_a_service_in_the_period(schedule, pr
     assert first.parameters["squad"] == "Live Events"
     assert re.fullmatch(r"2026-10-04_2026-11-01/squad/live-events-[0-9a-f]{8}\.html", first.path)
     assert (jobs[-1].squad, jobs[-1].service) == (None, "b")
-    (only,) = plan_jobs(
-        entries, as_of="2026-11-01", services=["b"], squads=owners, only=["quarter/Radio"]
-    )
+    (only,) = plan(["quarter/Radio"])
     assert only.squad == "Radio"
 
 
@@ -113,7 +118,7 @@ def test_a_squad_gets_a_page_where_it_owned_a_service_in_the_period(schedule, pr
     ],
 )
 def test_the_end_is_passed_on_as_text(schedule, as_of, text):
-    jobs = plan_jobs(schedule(ENTRIES), as_of=as_of, services=["b"])
+    jobs = plan_jobs(schedule(ENTRIES), as_of=as_of, subjects=lambda entry: ["b"])
     assert {job.as_of for job in jobs} == {text}
     assert jobs[1].parameters["as_of"] == text
 
@@ -122,7 +127,7 @@ def test_a_plan_can_be_narrowed(schedule):
     entries = schedule(ENTRIES)
 
     def pages(**narrow):
-        jobs = plan_jobs(entries, as_of="2026-11-01", services=["b", "c"], **narrow)
+        jobs = plan_jobs(entries, as_of="2026-11-01", subjects=lambda entry: ["b", "c"], **narrow)
         return [job.page for job in jobs]
 
     assert pages(every="month") == ["all"]
@@ -131,8 +136,10 @@ def test_a_plan_can_be_narrowed(schedule):
         pages(every="hour")
     assert pages(only=["one"]) == pages(only=["reports/one"]) == ["one/b", "one/c"]
     assert pages(only=["one/c", "all"]) == ["all", "one/c"]
-    with pytest.raises(UnknownNotebook, match=r"makes no report 'one/d'.*It makes: all, one"):
+    with pytest.raises(UnknownNotebook, match=r"makes no report 'one/d'.*It makes: one"):
         pages(only=["one/d"])
+    with pytest.raises(UnknownNotebook, match=r"no report 'two'.*It makes: all, one"):
+        pages(only=["two"])
 
 
 @pytest.mark.parametrize(
@@ -144,7 +151,7 @@ def test_a_plan_can_be_narrowed(schedule):
         ("reports: [5]", "report 1: it names no notebook"),
         ("reports:\n- {notebook: reports/all, evry: week}", r"report 1 \(reports/all\): there is no key 'evry'. Did you mean 'every'"),
         ("reports:\n- {notebook: reports/all, every: hour}", "'every' is 'hour'; write one of day, week, month"),
-        ("reports:\n- {notebook: reports/all, for_each: team}", "'for_each' is 'team'; write service or squad, or leave it out"),
+        ("reports:\n- {notebook: reports/all, for_each: team}", "'for_each' is 'team'; write service, squad, system, region or .* leave it out"),
         ("reports:\n- {notebook: reports/all, parameters: 5}", "'parameters' is 5"),
         ("reports:\n- {notebook: reports/all, page: a/b}", "'page' is 'a/b'"),
     ],
@@ -172,12 +179,12 @@ def test_a_missing_schedule_is_named(tmp_path):
 )
 def test_a_report_that_cannot_run_is_refused_with_its_place(schedule, row, error, says):
     entries = schedule(f"reports:\n- {row}")
-    with pytest.raises(error, match=f"schedule.yaml: report 1 .*{says}"):
-        plan_jobs(entries, as_of="2026-11-01", services=["b"])
+    with pytest.raises(error, match=f"schedule.yaml: line 2: report 1 .*{says}"):
+        plan_jobs(entries, as_of="2026-11-01", subjects=lambda entry: ["b"])
 
 
 def test_two_reports_cannot_share_a_page(project):
     project.notebook("reports/all", FLEET)
-    twice = [Entry("reports/all", "week", None, "28d", "all", source="here")] * 2
+    twice = [Entry(notebook="reports/all", name=name, source="here") for name in "ab"]
     with pytest.raises(SettingsError, match="here: the page all is made by another report already"):
-        plan_jobs(twice, as_of="2026-11-01", services=[])
+        plan_jobs(twice, as_of="2026-11-01", subjects=lambda entry: [])
