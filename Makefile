@@ -4,10 +4,10 @@ BIN := .venv/bin
 FLEETSLO := $(BIN)/fleetslo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab report test test-all covered check bench real loopback lock
+.PHONY: help setup demo demo-bigquery lab report test test-all covered check bench real loopback lock
 
 help: ## say what each target does
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 # The lock is complete, so pip resolves nothing: a release of tomorrow cannot change what is installed.
 setup: .venv/installed ## make .venv with everything pinned
@@ -20,6 +20,9 @@ setup: .venv/installed ## make .venv with everything pinned
 demo: setup ## make the demo fleet, run every report, build the site
 	$(FLEETSLO) demo --size small
 	$(FLEETSLO) run
+
+demo-bigquery: setup loopback ## do the same in a BigQuery server on this machine, and compare every page
+	$(BIN)/python -m tests.demo_bigquery $(SIZE)
 
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null

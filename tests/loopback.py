@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +40,9 @@ def _listens_on(log: Path, server: "subprocess.Popen[bytes]") -> int:
     raise RuntimeError(f"the loopback server did not start:\n{log.read_text(encoding='utf-8')}")
 
 
-@pytest.fixture(scope="session")
-def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of this worker's own, empty at first."""
-    if not (PLACE / "installed").exists():
-        pytest.skip("the loopback server is missing: make loopback")
-    log = tmp_path_factory.mktemp("loopback") / "server.log"
+@contextmanager
+def serving(log: Path) -> Iterator[Server]:
+    """Run a server, empty at first, that writes into a log."""
     with log.open("wb") as writes:
         server = subprocess.Popen(
             [PLACE / "bin" / "bqemulator", "start", "--rest-port", "0", "--grpc-port", "0"],
@@ -64,3 +62,12 @@ def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         server.terminate()
         server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this worker's own, empty at first."""
+    if not (PLACE / "installed").exists():
+        pytest.skip("the loopback server is missing: make loopback")
+    with serving(tmp_path_factory.mktemp("loopback") / "server.log") as server:
+        yield server

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleetslo import __version__
-from fleetslo.commands import data, objectives, project, reports, warehouse
+from fleetslo.commands import data, objectives, project, reports, scheduling, telling, warehouse
 from fleetslo.commands.screen import complain
 from fleetslo.errors import Cancelled, FleetsloError, OutputError, UsageError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(objectives.app, name="objectives")
-for module in (project, data, reports):
+for module in (project, data, reports, scheduling, telling):
     module.register(app)
 
 

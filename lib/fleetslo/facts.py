@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from fleetslo.periods import Period
+from fleetslo.warehouse.queries import read_query
 
 if TYPE_CHECKING:
     from fleetslo.fleet import Fleet
@@ -41,5 +42,15 @@ class Facts:
 
     @cached_property
     def freshness(self) -> pl.DataFrame:
-        """How far each table reaches for these services."""
-        return self._query("fleet/freshness")
+        """How far each table reaches for these services; see ``reaches``."""
+        return reaches(self._query("fleet/freshness"), read_query("fleet/freshness").tables)
+
+
+def reaches(rows: pl.DataFrame, tables: Sequence[str]) -> pl.DataFrame:
+    """Return how far tables reach, from rows of ``fleet/freshness``: one row per table.
+
+    Columns: ``table_name, complete_until``; null for a table without rows.
+    """
+    newest = rows.group_by("table_name").agg(pl.col("complete_until").max())
+    named = pl.DataFrame({"table_name": sorted(tables)}, schema={"table_name": pl.String})
+    return named.join(newest, on="table_name", how="left", maintain_order="left")

@@ -15,6 +15,7 @@ from fleetslo.errors import (
     WarehouseEmpty,
     nearest,
 )
+from fleetslo.explore.asking import CellWatcher
 from fleetslo.judgements import earlier_judgements, judgements, spending
 from fleetslo.measuring import measures_of, objective_files, objectives_in_force
 from fleetslo.overview import Overview
@@ -26,8 +27,9 @@ from fleetslo.service import ServiceView
 from fleetslo.settings import Settings, load_settings
 from fleetslo.squad import SquadView
 from fleetslo.warehouse.base import Warehouse, open_warehouse
+from fleetslo.warehouse.extracts import Extracts
 from fleetslo.warehouse.queries import read_query
-from fleetslo.warehouse.rollups import RollupReport
+from fleetslo.warehouse.rollups import Measure, RollupReport
 
 if TYPE_CHECKING:
     pass
@@ -70,6 +72,22 @@ class Fleet:
         return self.warehouse.query(
             name, start=period.start, end=period.end, services=list(services), **parameters
         )
+
+    def sql(self, text: str, /, **parameters: Any) -> pl.DataFrame:
+        """Return the answer to a SELECT in GoogleSQL, for what no question asks yet.
+
+        Tables are those of ``queries/tables/``, by their bare names. A parameter (``@start``) is
+        given by name, and has the type of its value: str, int, float, bool, date, aware datetime,
+        or a list of one of them. Columns and the order of rows are as the SQL says. In a batch it
+        is refused: there every question has a name, and is asked once.
+
+        Raises:
+            UsageError: it is not one SELECT, or a batch is running.
+            UnknownParameter, ParameterError: values and named parameters do not agree.
+            UnknownTable: there is no such table.
+            WarehouseError: it would read or hold more than allowed, or the warehouse failed.
+        """
+        return self.warehouse.sql(text, **parameters)
 
     def ask(
         self,
@@ -298,8 +316,9 @@ class Fleet:
         """Return the whole fleet's data over a period, each part fetched when it is first used."""
         return Overview(self, period)
 
-    def rollup(self, progress: Progress | None = None) -> RollupReport:
-        """Bring hours, days and ``slo_minutes`` up to date with what was loaded."""
+    @property
+    def measures(self) -> list[Measure]:
+        """What ``rollup`` has to count: all that the objectives of all services measure."""
         ever = Period(instant("2000-01-01"), self.complete_until + _DAY)
         known = self.services(ever)
         # Before the first rollup the data names no service yet; an objective may all the same.
@@ -307,9 +326,11 @@ class Fleet:
         named = pl.DataFrame(
             {"service": sorted(own - set(known["service"]))}, {"service": pl.String}
         )
-        everyone = pl.concat([known, named], how="diagonal")
-        measures = measures_of(self.objectives_of(everyone))
-        return self.warehouse.rollup(measures, progress=progress)
+        return measures_of(self.objectives_of(pl.concat([known, named], how="diagonal")))
+
+    def rollup(self, progress: Progress | None = None) -> RollupReport:
+        """Bring hours, days and ``slo_minutes`` up to date with what was loaded."""
+        return self.warehouse.rollup(self.measures, progress=progress)
 
 
 def _no_service(name: str, known: list[str], period: Period) -> str:
@@ -322,9 +343,19 @@ def _no_service(name: str, known: list[str], period: Period) -> str:
 def open_fleet(url: str | None = None) -> Fleet:
     """Return the fleet in the warehouse that the settings, or ``url``, name.
 
+    In JupyterLab each cell shows what its questions to BigQuery cost, and asks before one that
+    reads more than the limit. In a notebook of a batch its questions are answered from what the
+    batch asked once for all.
+
     Raises:
         SettingsError: a setting is wrong.
         WarehouseMissing: there is no warehouse there.
     """
     settings = load_settings({"warehouse": url}).settings
-    return Fleet(settings, open_warehouse(settings.warehouse))
+    if settings.batch is not None:
+        extracts = Extracts(settings.batch, settings.report)
+        if url is None or url == extracts.url:
+            return Fleet(settings, extracts)
+    warehouse = open_warehouse(settings.warehouse)
+    warehouse.watch(CellWatcher(settings.price_per_tib))
+    return Fleet(settings, warehouse)

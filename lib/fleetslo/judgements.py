@@ -1,7 +1,7 @@
 """The fleet's objectives judged, and what they counted over any stretch."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,6 +13,7 @@ from fleetslo.reliability.counts import unit_of
 from fleetslo.reliability.judging import (
     SCHEMA,
     Asked,
+    burn_minutes,
     combined,
     judged,
     kind_of,
@@ -112,6 +113,21 @@ def _spent(
             "sli": sli_of(objective, mine),
             "coverage": whole.coverage,
         }
+
+
+def reach(fleet: "Fleet", period: Period) -> tuple[datetime, datetime]:
+    """Return how far back the objectives in force at a period's end look.
+
+    The first instant is where the earliest of the period and their windows begins, the second is
+    as much earlier as their alerts look back.
+    """
+    until = fleet.until(period)
+    versions_ = _measured(fleet, fleet.services(period))
+    judged_by = [one.objective for one in versions_ if one.holds_before(until)]
+    starts = [one.window.at(until).start for one in judged_by]
+    first = min([period.start, *starts, *(until - one.window.nominal for one in judged_by)])
+    alerts = max(burn_minutes(judged_by), default=0)
+    return first, first - timedelta(minutes=alerts)
 
 
 def _measured(fleet: "Fleet", known: pl.DataFrame) -> list[Version]:

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fleetslo.errors import SettingsError, nearest
 from fleetslo.resources import PROJECT_FILE, project_folder
+
+
+def _by_name(given: Any) -> Any:
+    """Return ``name=value,name=value`` as a mapping; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    return dict(pair.strip().partition("=")[::2] for pair in given.split(",") if pair.strip())
 
 
 class Settings(BaseModel):
@@ -42,9 +49,32 @@ class Settings(BaseModel):
     bigquery_endpoint: Annotated[
         str | None, Field(description="another server to ask instead of Google's")
     ] = None
+    bigquery_storage_endpoint: Annotated[
+        str | None, Field(description="another server of the Storage Read API; empty: Google's")
+    ] = None
+    result_bytes_limit: Annotated[
+        int, Field(ge=1, description="the most bytes that one BigQuery answer may take in memory")
+    ] = 4 * 1024**3
+    keep_days: Annotated[
+        dict[str, Annotated[int, Field(ge=1)]],
+        BeforeValidator(_by_name),
+        Field(description="days that BigQuery keeps of a table: requests=35,errors=35"),
+    ] = {}
     price_per_tib: Annotated[
         float, Field(ge=0, description="US dollars that BigQuery bills for a TiB read, on demand")
     ] = 6.25
+    batch_bytes_limit: Annotated[
+        int, Field(ge=0, description="the most bytes that a batch's questions may read together")
+    ] = 2 * 1024**4
+    batch: Annotated[
+        Path | None, Field(description="answers of the batch that runs; set for its notebooks")
+    ] = None
+    report: Annotated[
+        str, Field(description="the notebook that runs in that batch; set for it")
+    ] = ""
+    rollup_horizon_days: Annotated[
+        int, Field(ge=1, description="how far back BigQuery's days are rolled up again when late")
+    ] = 35
     jobs: Annotated[int, Field(ge=1, le=64, description="notebooks run at once")] = 2
     notebook_timeout_s: Annotated[
         float, Field(gt=0, description="time that one notebook may take")

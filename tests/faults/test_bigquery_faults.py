@@ -1,114 +1,30 @@
 """What goes wrong between here and BigQuery, on a real HTTP server that answers that way."""
 
 import json
-import threading
-import time
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from tests.answering_server import FIELDS, Server, served
 
 from fleetslo.cli import run
-from fleetslo.errors import WarehouseError, WarehouseMissing
+from fleetslo.commands.asking import TerminalWatcher
+from fleetslo.errors import MigrationNeeded, UsageError, WarehouseError, WarehouseMissing
 from fleetslo.warehouse.bigquery.asking import TIB, Estimate, Patience
 from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
 
 START, END = datetime(2026, 10, 4, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 QUICK = Patience(retry_s=0.5, first_delay_s=0.01, request_s=0.2, job_s=1)
-ROWS = [["checkout", "1791072000000000", "1791075600000000", "42"]]
-FIELDS = ["service STRING", "first_hour TIMESTAMP", "last_hour TIMESTAMP", "request_count INT64"]
-
-
-class Server(ThreadingHTTPServer):
-    """Answers a dry run and a query; ``refusals`` are answered first, ``always`` again and again."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.refusals: list[tuple[int, str, str]] = []
-        self.always: tuple[int, str, str] | None = None
-        self.total, self.delay_s, self.running = 1, 0.0, False
-        self.cancelled = False
-        self.asked_dry: list[bool] = []
-
-
-class Answers(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
-        self.server.cancelled |= self.path.split("?")[0].endswith("/cancel")
-        dry = asked.get("configuration", {}).get("dryRun", False)
-        self.server.asked_dry.append(dry)
-        reference = asked.get("jobReference") or {"projectId": "p", "jobId": "j"}
-        job = {
-            "jobReference": reference,
-            "configuration": {"query": {"query": ""}, "dryRun": dry},
-            "status": {"state": "RUNNING" if self.server.running else "DONE"},
-            "statistics": {"query": {"totalBytesProcessed": "1000"}},
-        }
-        self._answer({**job, "job": job})  # a cancellation answers with the job inside
-
-    def do_GET(self) -> None:
-        job = {"projectId": "p", "jobId": "j"}
-        if "/queries/" in self.path:
-            fields = [dict(zip(("name", "type"), field.split(), strict=True)) for field in FIELDS]
-            self._answer(
-                {
-                    "jobComplete": not self.server.running,
-                    "jobReference": job,
-                    "totalRows": str(self.server.total),
-                    "schema": {"fields": fields},
-                    "rows": [{"f": [{"v": value} for value in row]} for row in ROWS],
-                }
-            )
-            return
-        state = "RUNNING" if self.server.running else "DONE"
-        self._answer(
-            {
-                "jobReference": job,
-                "status": {"state": state},
-                "configuration": {
-                    "query": {
-                        "query": "",
-                        "destinationTable": {"projectId": "p", "datasetId": "d", "tableId": "t"},
-                    }
-                },
-            }
-        )
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        time.sleep(self.server.delay_s)
-        refusal = self.server.refusals.pop(0) if self.server.refusals else self.server.always
-        status = 200
-        if refusal:
-            status, reason, says = refusal
-            body = {"error": {"code": status, "message": says, "errors": [{"reason": reason}]}}
-        sent = json.dumps(body).encode()
-        try:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
-        except BrokenPipeError:
-            pass  # the client waited no longer
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with Server() as server:
-        monkeypatch.setenv("FLEETSLO_BIGQUERY_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with served(monkeypatch) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def ask() -> Any:
@@ -212,3 +128,104 @@ def test_a_price_counts_ten_mebibytes_for_each_table() -> None:
     assert Estimate(2 * TIB, 2).price(6.25) == 12.5
     assert Estimate(1000, 2).price(1024**2) == 20
     assert Estimate(0, 0).price(6.25) == 0
+
+
+@pytest.mark.parametrize(
+    ("types", "says"),
+    [
+        ({"request_count": ""}, r"table requests_hourly has no column 'request_count' \(INT64\)"),
+        (
+            {"hour": "STRING"},
+            "column 'hour' of table requests_hourly is STRING, not TIMESTAMP",
+        ),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named_with_its_column(
+    server: Server, types: dict[str, str], says: str
+) -> None:
+    server.types, server.wrong = {"requests_hourly": types}, "Unrecognized name: x at [3:5]"
+    with pytest.raises(MigrationNeeded, match=f"{says}.*'fleetslo warehouse create'.*--change"):
+        ask()
+
+
+def test_an_answer_of_another_type_is_traced_to_its_table(server: Server) -> None:
+    server.fields = [FIELDS[0], "first_hour STRING", *FIELDS[2:]]
+    server.types = {"requests_hourly": {"hour": "STRING"}}
+    with pytest.raises(MigrationNeeded, match="of table requests_hourly is STRING, not TIMESTAMP"):
+        ask()
+
+
+def test_a_wrong_query_over_tables_that_fit_is_said_as_it_is(server: Server) -> None:
+    server.wrong = "Unrecognized name: x at [3:5]"
+    with pytest.raises(
+        WarehouseError, match=r"'fleet/seen': Unrecognized name: x at \[3:5\] \(job"
+    ):
+        ask()
+
+
+def test_a_query_without_bounds_is_told_how_to_have_them(server: Server) -> None:
+    server.wrong = (
+        "Cannot query over table 'p.d.requests' without a filter over column(s) 'minute' "
+        "that can be used for partition elimination"
+    )
+    with pytest.raises(WarehouseError, match=r"all days of p\.d\.requests; bound .* minute >= …"):
+        BigQueryWarehouse("bigquery://p/d", patience=QUICK).sql("SELECT service FROM requests")
+
+
+def test_a_missing_table_is_said_with_what_makes_it(server: Server) -> None:
+    server.always = (404, "notFound", "Not found: Table p:d.x was not found in location EU")
+    with pytest.raises(WarehouseMissing, match="'fleetslo warehouse create' makes"):
+        ask()
+
+
+def test_the_same_question_is_sent_in_the_same_bytes(server: Server) -> None:
+    place = BigQueryWarehouse("bigquery://p/d", patience=QUICK)
+    zone = ZoneInfo("Europe/Stockholm")
+    place.query("fleet/seen", start=START, end=END, services=["a", "b", "c"])
+    place.query(
+        "fleet/seen",
+        services=["c", "a", "b", "a"],
+        end=END.astimezone(zone),
+        start=START.astimezone(zone),
+    )
+    place.client.close()
+    sent = [json.dumps(one["query"]) for one in server.configurations if not one.get("dryRun")]
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+    assert "useQueryCache" not in sent[0]  # its default, true
+
+
+def test_sql_goes_as_it_is_typed_with_the_types_of_its_values(server: Server) -> None:
+    place = BigQueryWarehouse("bigquery://p/d", patience=QUICK)
+    text = "SELECT service FROM requests WHERE minute >= @start AND service IN UNNEST(@names)"
+    assert place.sql(text, start=START, names=["b", "a"])["request_count"].to_list() == [42]
+    place.client.close()
+    sent = server.configurations[-1]["query"]
+    assert sent["query"] == text
+    names, start = sent["queryParameters"]
+    assert names["parameterType"] == {"type": "ARRAY", "arrayType": {"type": "STRING"}}
+    assert [one["value"] for one in names["parameterValue"]["arrayValues"]] == ["b", "a"]
+    assert start["parameterValue"]["value"] == "2026-10-04 00:00:00+00:00"
+
+
+def test_sql_that_changes_something_is_not_sent(server: Server) -> None:
+    with pytest.raises(UsageError, match="DELETE is not a question"):
+        BigQueryWarehouse("bigquery://p/d", patience=QUICK).sql("DELETE FROM requests WHERE true")
+    assert server.asked_dry == []
+
+
+def test_a_terminal_says_what_a_question_cost(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEETSLO_WAREHOUSE", "bigquery://p/d")
+    watcher = TerminalWatcher(6.25)
+    place = BigQueryWarehouse("bigquery://p/d", patience=QUICK)
+    place.watch(watcher)
+    place.query("fleet/seen", start=START, end=END)
+    watcher.close()
+    place.client.close()
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(
+        "fleet/seen: 1 row in .*; answered by BigQuery's cache, which costs nothing\n", said.err
+    )

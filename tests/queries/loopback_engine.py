@@ -36,7 +36,7 @@ class Loopback:
         client.create_dataset(self.dataset, exists_ok=True)
         self.holds: dict[str, pl.DataFrame] = {}
 
-    def _fill(self, table: str, rows: pl.DataFrame) -> None:
+    def fill(self, table: str, rows: pl.DataFrame) -> None:
         """Let a table hold these rows alone; one that does already is left as it is."""
         if table in self.holds and self.holds[table].equals(rows):
             return
@@ -62,7 +62,7 @@ class Loopback:
     ) -> pl.DataFrame:
         """Return the answer to a query over these rows, cast to the query's contract."""
         for name in query.tables:
-            self._fill(name, tables[name])
+            self.fill(name, tables[name])
         bound = query.bind(**parameters)
         how = bigquery.QueryJobConfig(
             default_dataset=self.dataset,

@@ -162,6 +162,16 @@ def count(value: float | None) -> str:
     raise AssertionError(f"{value} has no unit")  # sizes start at 100,000
 
 
+def volume(byte_count: float) -> str:
+    """Return a size in bytes: "12.3 MB"."""
+    value = float(byte_count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g}{THIN}{unit}"
+        value /= 1000
+    return f"{value:.3g}{THIN}TB"
+
+
 def duration(seconds: float | None) -> str:
     """Return how long something took: "41 s", "40.3 min", "1 h 52 min", "2 d 5 h"."""
     if _missing(seconds):

@@ -53,8 +53,8 @@ def compared(shapes: Sequence[Shape], days: float, price: float, storage_price: 
     say(
         f"Each table is kept {days:g} days; a row counts {shape.rate:g} requests a minute. A weekly"
     )
-    say("batch reads what is asked once for the fleet, or what every page asks for itself: between")
-    say("what clustering can save at best and nothing saved. Today every page asks for itself.")
+    say("batch asks each question once for the fleet. Were every page to ask for itself, it would")
+    say("read between what clustering can save at best and what nothing saved comes to.")
 
 
 def detailed(shape: Shape, days: float, price: float) -> None:

@@ -1,5 +1,6 @@
 """``fleetslo demo`` and ``fleetslo query``."""
 
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -79,6 +80,7 @@ def query(
     if name is None:
         _list_queries()
         return
+    from fleetslo.commands.asking import TerminalWatcher
     from fleetslo.errors import UsageError
     from fleetslo.fleet import open_fleet
     from fleetslo.writing import write_frame
@@ -90,7 +92,10 @@ def query(
         _estimate(name, period, as_of, names, pairs(parameter or []), warehouse)
         return
     fleet = open_fleet(warehouse)
-    frame = fleet.ask(name, period, as_of, names, pairs(parameter or []))
+    watcher = TerminalWatcher(fleet.settings.price_per_tib)
+    fleet.warehouse.watch(watcher)
+    with closing(watcher):
+        frame = fleet.ask(name, period, as_of, names, pairs(parameter or []))
     if form is Format.table and output is None:
         frame_table(frame)
         return

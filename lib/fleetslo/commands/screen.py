@@ -147,12 +147,9 @@ def _cell(value: object) -> str:
 
 def bytes_text(size: int) -> str:
     """Return a size as "12.3 MB"."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} TB"
+    from fleetslo.charts.words import THIN, volume
+
+    return volume(size).replace(THIN, " ")
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from fleetslo.explore.choices import Choices
 from fleetslo.explore.live import Debounced
 from fleetslo.explore.panel import ChartPanel, Panel, Shown, html, status
 from fleetslo.explore.surroundings import Surroundings
+from fleetslo.facts import reaches
 from fleetslo.periods import Period
 
 if TYPE_CHECKING:
@@ -90,8 +91,7 @@ class View(Shown):
     @property
     def freshness(self) -> pl.DataFrame:
         """How far each table that was used reaches: ``table_name, complete_until``."""
-        found = self.fleet.query("fleet/freshness", period=self.period)
-        return found.filter(pl.col("table_name").is_in(self.tables))
+        return reaches(self.fleet.query("fleet/freshness", period=self.period), self.tables)
 
     def begin(self, **choices: Any) -> Self:
         """Choose what is given, draw it for the first time, and return the view.

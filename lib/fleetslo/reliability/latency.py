@@ -103,20 +103,21 @@ def count_at_most(buckets: Sequence[int], counts: Sequence[int], seconds: float)
 
     ``low`` counts the buckets that lie wholly under it, ``high`` adds the one that it cuts, and
     ``value`` the part of that one below it, by logarithm. All three are equal where the threshold
-    is a bucket bound (to within ``BOUND_TOLERANCE``).
+    is a bucket bound (to within ``BOUND_TOLERANCE``), and in the lowest bucket: what that holds
+    took no time that a clock could tell.
 
     Raises:
         ParameterError: the threshold is negative or not finite, or the histogram is malformed.
     """
     places, amounts = histogram(buckets, counts)
     below, above = nearest_bounds(seconds)
-    if below == above:
-        exact = int(amounts[places <= bucket_of(below)].sum())
+    cut = bucket_of(below if below == above else seconds)
+    if below == above or cut == LOWEST:
+        exact = int(amounts[places <= cut].sum())
         return Estimate(exact, float(exact), exact)
-    cut = bucket_of(seconds)
     low = int(amounts[places < cut].sum())
     inside = int(amounts[places == cut].sum())
-    share = PER_DOUBLING * math.log2(seconds) - cut if cut > LOWEST else 0.0
+    share = PER_DOUBLING * math.log2(seconds) - cut
     return Estimate(low, low + inside * share, low + inside)
 
 

@@ -60,10 +60,17 @@ def notebook_environ(settings: Settings) -> dict[str, str]:
         value = getattr(settings, name)
         # The project is the folder that the kernel starts in; what is not set has no variable.
         if name != "project" and value is not None:
-            environ[f"FLEETSLO_{name.upper()}"] = str(value)
+            environ[f"FLEETSLO_{name.upper()}"] = _written(value)
     environ["PLOTLY_RENDERER"] = "plotly_mimetype"
     environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # no debugger, and no warning about it
     return environ
+
+
+def _written(value: Any) -> str:
+    """Return a setting as a variable holds it."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={of}" for name, of in value.items())
+    return str(value)
 
 
 def run_batch(
@@ -95,7 +102,9 @@ def run_batch(
     read_published(site)  # a site that cannot be read is found before the work, not after it
     by_path = {job.path: job for job in jobs}
     as_of = next((job.as_of for job in jobs), "")
-    manifest = Manifest(run_folder, run_id, as_of, by_path, planned=planned or {})
+    manifest = Manifest(
+        run_folder, run_id, as_of, by_path, batch=settings.batch, planned=planned or {}
+    )
     batch = _Batch(settings, manifest, site, progress or Silent(), dict(catalogue or {}))
     manifest.write("running")
     try:
@@ -139,14 +148,17 @@ class _Batch:
 
     def execute(self, pool: Pool[Any], stop: Stop) -> None:
         """Run every notebook; afterwards each job has a result."""
-        environ = notebook_environ(self._settings)
+        environs = {
+            name: notebook_environ(self._settings.model_copy(update={"report": name}))
+            for name in {job.notebook for job in self._jobs.values()}
+        }
         timeout_s = self._settings.notebook_timeout_s
         tasks = [
             Execute(
                 job,
                 self._manifest.folder,
                 self._manifest.run_id,
-                environ,
+                environs[job.notebook],
                 self._settings.project,
                 job.time_limit_s or timeout_s,
             )

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from fleetslo import __version__
 from fleetslo.files import write_file
 from fleetslo.reports.jobs import Job, Result
+from fleetslo.warehouse.kept import questions
 
 FORMAT = 1
 
@@ -24,6 +25,7 @@ def new_run_id() -> str:
 class Manifest:
     """The record of one run, kept up to date on disk as ``manifest.json`` while it goes on.
 
+    ``batch`` is the folder of what the run asked its warehouse, where it asked anything itself.
     ``planned`` is how many pages each report of the schedule has in all, which is more than the
     run makes where it is a shard, or some pages only.
     """
@@ -32,6 +34,7 @@ class Manifest:
     run_id: str
     as_of: str
     jobs: Mapping[str, Job]
+    batch: Path | None = None
     results: dict[str, Result] = field(default_factory=dict)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     planned: Mapping[str, int] = field(default_factory=dict)
@@ -61,6 +64,7 @@ class Manifest:
             "ended_at": None if outcome == "running" else _utc(now),
             "duration_s": round((now - self.started_at).total_seconds(), 3),
             "release": published.name if published else None,
+            "questions": [asdict(one) for one in questions(self.batch)] if self.batch else [],
             "planned": dict(self.planned),
             "jobs": [self._job(path, job) for path, job in self.jobs.items()],
         }

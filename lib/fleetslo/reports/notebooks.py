@@ -57,12 +57,7 @@ class Notebook:
         return self.name.rpartition("/")[2]
 
     @cached_property
-    def cells(self) -> list[dict[str, Any]]:
-        """The cells as they are stored.
-
-        Raises:
-            NotebookError: the file is not a notebook of format 4.
-        """
+    def _stored(self) -> dict[str, Any]:
         try:
             stored = json.loads(self.path.read_text(encoding="utf-8"))
             cells = stored["cells"] if stored["nbformat"] == 4 else None
@@ -70,7 +65,25 @@ class Notebook:
             raise NotebookError(f"{self.path}: not a notebook: {error}") from None
         if not isinstance(cells, list):
             raise NotebookError(f"{self.path}: not a notebook of format 4; save it in JupyterLab")
-        return cells
+        return dict(stored)
+
+    @property
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells as they are stored.
+
+        Raises:
+            NotebookError: the file is not a notebook of format 4.
+        """
+        return list(self._stored["cells"])
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the file says of the notebook as a whole.
+
+        Raises:
+            NotebookError: the file is not a notebook of format 4.
+        """
+        return dict(self._stored.get("metadata") or {})
 
     @cached_property
     def title(self) -> str:

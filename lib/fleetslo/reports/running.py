@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from fleetslo.fleet import open_fleet
+from fleetslo.fleet import Fleet, open_fleet
 from fleetslo.periods import Period
 from fleetslo.reports.batch import BatchReport, run_batch
-from fleetslo.reports.jobs import BatchProgress
+from fleetslo.reports.jobs import BatchProgress, Silent
+from fleetslo.reports.manifest import new_run_id
 from fleetslo.reports.notebooks import describe, find_notebook
+from fleetslo.reports.questions import ask_beforehand
 from fleetslo.reports.schedule import read_schedule
 from fleetslo.reports.scheduling.planning import Choice, Plan, plan_run
 from fleetslo.reports.single import run_report
 from fleetslo.settings import Settings
+from fleetslo.warehouse.base import open_warehouse
+from fleetslo.warehouse.extracts import Extracts, extracted
 
 
 def plan_schedule(settings: Settings, choice: Choice) -> Plan:
@@ -38,27 +42,42 @@ def run_schedule(
 ) -> BatchReport:
     """Run the reports of ``notebooks/schedule.yaml`` and publish the site.
 
-    What is kept of the schedule is said by ``Choice``. ``note`` is told what a reader should know
-    before it runs.
+    What their notebooks declare is asked once for the whole fleet, before the first one runs.
+    ``Choice`` says what is kept of the schedule. ``note`` is told what a reader should know before
+    it runs.
 
     Raises:
         WarehouseMissing, WarehouseEmpty, PeriodError, NoData: before anything runs.
+        NotebookError, WarehouseError: what is declared is wrong, or would read too much.
         NotebookFailed, Cancelled, OutputError: see ``run_batch``.
     """
-    fleet = open_fleet(settings.warehouse)
-    if (late := fleet.warehouse.pending()) and note is not None:
+    choice = Choice(as_of, only, every, shard, retry)
+    warehouse = open_warehouse(settings.warehouse)
+    with extracted(settings.home, warehouse, run_id or new_run_id()) as extracts:
+        return _run(settings, extracts, choice, progress or Silent(), note or (lambda _: None))
+
+
+def _run(
+    settings: Settings,
+    extracts: Extracts,
+    choice: Choice,
+    progress: BatchProgress,
+    note: Callable[[str], None],
+) -> BatchReport:
+    fleet = Fleet(settings, extracts)
+    if late := fleet.warehouse.pending():
         note(
             f"{max(late.values())} days changed since the last rollup and are not in these "
             "reports; run 'fleetslo warehouse rollup' first"
         )
-    choice = Choice(as_of, only, every, shard, retry)
     plan = plan_run(fleet, read_schedule(), choice, settings.home)
+    ask_beforehand(plan.jobs, fleet, extracts, settings, progress, note)
     return run_batch(
         plan.jobs,
-        settings,
+        settings.model_copy(update={"batch": extracts.folder}),
         catalogue=plan.catalogue,
         progress=progress,
-        run_id=run_id,
+        run_id=extracts.run,
         planned=plan.planned,
     )
 

@@ -1,20 +1,22 @@
 """The face of every warehouse: what can be asked of stored data, wherever it lies."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from fleetslo.errors import SettingsError
+from fleetslo.errors import SettingsError, UsageError
 from fleetslo.warehouse.rules import Severity
 
 if TYPE_CHECKING:
     import polars as pl
 
     from fleetslo.warehouse.rollups import Measure
+    from fleetslo.warehouse.sources import Source
+    from fleetslo.warehouse.watching import Watcher
 
 # (what is being done, how much of it is done, how much there is)
 Progress = Callable[[str, int, int], None]
@@ -32,6 +34,19 @@ class LoadReport:
     days: int
     replaced: int = 0
     already_loaded: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step from what is there to what the contracts say.
+
+    What is missing is a ``make``. What exists and can be changed without touching a row is a
+    ``change``; ``by hand`` is what cannot be changed in place, and ``says`` what to do about it.
+    """
+
+    kind: Literal["make", "change", "by hand"]
+    where: str
+    says: str
 
 
 @dataclass(frozen=True)
@@ -94,8 +109,59 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
-    def create(self) -> None:
-        """Make the warehouse and its tables; one that exists is left as it is."""
+    def batches(self, name: str, **parameters: Any) -> "Generator[pl.DataFrame, None, None]":
+        """Yield the answer to a named query in pieces that fit in memory, in any order.
+
+        Each is cast to the contract; an answer without rows is no piece. Parameters and errors
+        are those of ``query``; an answer that breaks off raises, so nothing of it is to be kept
+        before the last piece has come.
+        """
+
+    def bytes_to_read(self, name: str, **parameters: Any) -> int | None:
+        """Return what a named query would read, where that is known and costs something."""
+        return None
+
+    def last_job(self) -> Mapping[str, Any]:
+        """Return ``bytes_read, cached, job_id`` of the last answer; empty without jobs."""
+        return {}
+
+    def label(self, **labels: str) -> None:  # noqa: B027 - most have no jobs to label
+        """Let jobs from now on carry these labels, where the warehouse has jobs."""
+
+    def sql(self, text: str, /, **parameters: Any) -> "pl.DataFrame":
+        """Return the answer to a SELECT in GoogleSQL that a person typed, as its SQL has it.
+
+        Tables go by their bare names, parameters are named (``@start``) and take the type of
+        their Python value: str, int, float, bool, date, aware datetime, or a list of one of them.
+
+        Raises:
+            UsageError: it is not one SELECT, or only named questions are answered here: a batch
+                asks each once for all of its notebooks.
+            UnknownParameter, ParameterError: values and named parameters do not agree.
+            UnknownTable: it reads a table that no contract describes, where there are no others.
+        """
+        raise UsageError(
+            "SQL is for a person in JupyterLab; in a batch every question has a name, so that it "
+            "is asked once for all services: write it down as queries/<subject>/NAME.sql, declare "
+            "it in the notebook's metadata and ask fleet.query"
+        )
+
+    def watch(self, watcher: "Watcher") -> None:  # noqa: B027 - only what costs is watched
+        """Tell a watcher how each question goes from now on, where questions cost something."""
+
+    @abstractmethod
+    def create(
+        self,
+        *,
+        change: bool = False,
+        show: Callable[[Sequence[Step]], None] | None = None,
+    ) -> list[Step]:
+        """Make the warehouse and its tables; return the steps that were left undone.
+
+        Args:
+            change: whether what exists may be changed; rows never are.
+            show: is told every step before the first is taken.
+        """
 
     @abstractmethod
     def load(
@@ -104,7 +170,7 @@ class Warehouse(ABC):
         files: Sequence[Path],
         *,
         step: timedelta | None = None,
-        source: str | None = None,
+        source: "str | Source | None" = None,
         parameters: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> LoadReport:
@@ -114,9 +180,9 @@ class Warehouse(ABC):
             table: the table to fill.
             files: Parquet, CSV (``.csv``, ``.csv.gz``) or NDJSON files.
             step: how much time one row covers, where the source is coarser than the table.
-            source: the name of a mapping under ``queries/sources/`` that turns the files into
-                rows of the table.
-            parameters: what that mapping asks for.
+            source: what turns the files into rows of the table: a name under
+                ``queries/sources/``, or a source that a mapping of yours made.
+            parameters: what that source asks for.
             progress: called with (what, done, total).
 
         Raises:
@@ -125,12 +191,19 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
-    def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
+    def check(
+        self,
+        as_of: datetime,
+        tables: Sequence[str] | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> list[Finding]:
         """Return what stored data breaks of its contracts, failures first.
 
         Args:
             as_of: the instant that freshness is measured from.
             tables: the tables to look at; None means all.
+            since: rows of earlier days are left out; None means that all are looked at.
         """
 
     @abstractmethod

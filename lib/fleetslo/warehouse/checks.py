@@ -4,14 +4,16 @@ One scan per table counts every broken rule; only a rule that is broken is looke
 first row. Uniqueness and gaps go day by day, so that memory does not grow with the fleet's age.
 """
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from fleetslo.errors import DataFileError
+from fleetslo.warehouse import findings
 from fleetslo.warehouse.base import Finding
 from fleetslo.warehouse.contracts import Contract
 from fleetslo.warehouse.describe import span
@@ -25,28 +27,31 @@ from fleetslo.warehouse.engine import (
     refuse_damaged,
     stored,
 )
-from fleetslo.warehouse.gaps import gaps
+from fleetslo.warehouse.gaps import gaps, stored_runs
 from fleetslo.warehouse.layout import Layout
 from fleetslo.warehouse.rules import Check
 
 
-def check(layout: Layout, contracts: Mapping[str, Contract], as_of: datetime) -> list[Finding]:
+def check(
+    layout: Layout,
+    contracts: Mapping[str, Contract],
+    as_of: datetime,
+    since: datetime | None = None,
+) -> list[Finding]:
     """Return what the tables break of their contracts, failures first; see ``Warehouse.check``."""
-    findings: list[Finding] = []
+    found: list[Finding] = []
     with connected() as connection:
         for contract in contracts.values():
-            files = layout.files(contract.table)
+            files = layout.files(contract.table, since)
             if not files:
                 continue
             try:
                 with refuse_damaged(connection, files), explained(f"check {contract.table}"):
-                    findings += _Table(connection, layout, contract, files).findings(as_of)
+                    found += _Table(connection, layout, contract, files, since).findings(as_of)
             except DataFileError as error:
                 says = "a file cannot be read"
-                findings.append(
-                    Finding(contract.table, "readable files", "fail", 1, says, str(error))
-                )
-    return sorted(findings, key=lambda finding: finding.severity != "fail")
+                found.append(Finding(contract.table, "readable files", "fail", 1, says, str(error)))
+    return findings.failures_first(found)
 
 
 class _Table:
@@ -58,11 +63,13 @@ class _Table:
         layout: Layout,
         contract: Contract,
         files: list[Path],
+        since: datetime | None = None,
     ) -> None:
         self.connection = connection
         self.layout = layout
         self.contract = contract
         self.files = files
+        self.dates = layout.days(contract.table, since)
         self.rows = f"({stored(contract, files)})"
 
     def findings(self, as_of: datetime) -> list[Finding]:
@@ -76,49 +83,39 @@ class _Table:
             *self._gaps(),
         ]
 
-    def _finding(self, rule: Check, count: int, says: str, example: str) -> Finding:
-        return Finding(self.contract.table, rule.name, rule.severity, count, says, example)
-
     def _rules(self) -> list[Finding]:
         """Count the rows that break each rule, and the nulls where there may be none."""
-        nulls = [
-            Check(f"{column.name} is not null", f"{column.name} IS NOT NULL", column=column.name)
-            for column in self.contract.columns
-            if not column.nullable
-        ]
-        rules = [*nulls, *self.contract.every_check]
+        rules = self.contract.rules
         counts = ", ".join(f"count(*) FILTER (WHERE NOT ({rule.sql('duckdb')}))" for rule in rules)
         found = answer(self.connection, f"SELECT {counts} FROM {self.rows}")[0]
         return [
-            self._finding(
-                rule, count, f"{count:,} rows break: {rule.expression}", self._first(rule)
-            )
+            findings.broken(self.contract, rule, count, self._first(rule))
             for rule, count in zip(rules, found, strict=True)
             if count
         ]
 
-    def _first(self, rule: Check) -> str:
+    def _first(self, rule: Check) -> dict[str, Any]:
         """Return the grain and the values of the first row that breaks a rule."""
-        named = [n for n in self.contract.by_name if re.search(rf"\b{n}\b", rule.expression)]
-        shown = ", ".join(
-            f"concat('{name}=', coalesce(left(CAST({quoted(name)} AS VARCHAR), 60), 'null'))"
-            for name in dict.fromkeys((*self.contract.grain, *named))
-        )
-        return self._text(
-            f"SELECT concat_ws(' ', {shown}) FROM {self.rows} "
-            f"WHERE NOT ({rule.sql('duckdb')}) ORDER BY 1 LIMIT 1"
+        return self._row(
+            f"SELECT {listed(findings.named(self.contract, rule))} FROM {self.rows} "
+            f"WHERE NOT ({rule.sql('duckdb')}) ORDER BY {self._order()} LIMIT 1"
         )
 
-    def _text(self, select: str) -> str:
-        return str(answer(self.connection, select)[0][0])
+    def _order(self) -> str:
+        """Return the grain as BigQuery orders by it, so that both find the same first row."""
+        return ", ".join(f"{quoted(name)} NULLS FIRST" for name in self.contract.grain)
+
+    def _row(self, select: str) -> dict[str, Any]:
+        row: dict[str, Any] = self.connection.sql(select).pl().row(0, named=True)
+        return row
 
     def _grain(self) -> list[Finding]:
         """Find rows of the same grain: day by day where the grain holds the time."""
         contract, grain = self.contract, listed(self.contract.grain)
         days: list[date | None] = [None]
         if contract.partition in contract.grain:
-            days = list(self.layout.days(contract.table))
-        count, example = 0, ""
+            days = list(self.dates)
+        count, example = 0, dict[str, Any]()
         for day in days:
             files = self.files
             if day is not None:
@@ -128,27 +125,21 @@ class _Table:
             hashes = f"SELECT hash({grain}) AS h FROM {rows}"
             if not self._count(f"SELECT count(*) - count(DISTINCT h) FROM ({hashes})"):
                 continue
-            shown = ", ".join(
-                f"concat('{name}=', coalesce(CAST({quoted(name)} AS VARCHAR), 'null'))"
-                for name in contract.grain
-            )
             twice = f"FROM {rows} GROUP BY {grain} HAVING count(*) > 1"
             extra = self._count(
                 f"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n {twice})"
             )
             if extra and not example:
-                example = self._text(f"SELECT concat_ws(' ', {shown}) {twice} ORDER BY 1 LIMIT 1")
+                example = self._row(f"SELECT {grain} {twice} ORDER BY {self._order()} LIMIT 1")
             count += extra
-        rule = Check("unique grain", "")
-        says = f"{count:,} rows repeat the grain {', '.join(contract.grain)}"
-        return [self._finding(rule, count, says, example)] if count else []
+        return [findings.repeated(contract, count, example)] if count else []
 
     def _count(self, select: str) -> int:
         return int(answer(self.connection, select)[0][0])
 
     def _stretches(self) -> list[Finding]:
         """Find stretches of ownership that overlap: two squads would own one service."""
-        if not {"valid_from", "valid_to"} <= self.contract.by_name.keys():
+        if not findings.owns_stretches(self.contract):
             return []
         by = listed(name for name in self.contract.grain if name != "valid_from")
         overlapping = (
@@ -159,12 +150,8 @@ class _Table:
         count = self._count(f"SELECT count(*) FROM ({overlapping})")
         if not count:
             return []
-        example = self._text(
-            f"SELECT concat('service=', service, ' valid_from=', valid_from) "
-            f"FROM ({overlapping}) ORDER BY 1 LIMIT 1"
-        )
-        rule = Check("stretches do not overlap", "")
-        return [self._finding(rule, count, f"{count:,} stretches overlap the next one", example)]
+        first = self._row(f"SELECT * FROM ({overlapping}) ORDER BY service, valid_from LIMIT 1")
+        return [findings.overlapping(self.contract, count, first)]
 
     def _days(self) -> list[Finding]:
         """Find files with rows of another day than their folder's: queries would not see them."""
@@ -186,30 +173,19 @@ class _Table:
         ]
         if not wrong:
             return []
-        rule = Check("rows in the folder of their day", "")
         says = f"{len(wrong):,} files hold rows of another day"
-        return [self._finding(rule, len(wrong), says, wrong[0])]
+        name = "rows in the folder of their day"
+        return [Finding(self.contract.table, name, "fail", len(wrong), says, wrong[0])]
 
     def _freshness(self, as_of: datetime) -> list[Finding]:
-        late_after, step = self.contract.late_after, self.contract.step
         last = span(self.connection, self.contract, self.files)[1]
-        if late_after is None or step is None or last is None:
-            return []
-        late = as_of.astimezone(UTC) - (last + step)
-        if late <= late_after:
-            return []
-        old_h, most_h = (length.total_seconds() / 3600 for length in (late, late_after))
-        rule = Check("fresh", "", "warn")
-        says = f"the newest row is {old_h:,.1f} h old; it may be {most_h:g} h"
-        return [self._finding(rule, 1, says, f"{self.contract.partition}={last:%Y-%m-%dT%H:%MZ}")]
+        return findings.stale(self.contract, last, as_of)
 
     def _gaps(self) -> list[Finding]:
         """Find missing minutes of what reports every minute, not only when something happens."""
         contract = self.contract
-        if contract.partition != "minute" or contract.derived or contract.late_after is None:
+        if not findings.has_every_minute(contract):
             return []
-        found = gaps(self.connection, self.layout, contract)
-        return [
-            self._finding(Check(gap.name, "", "warn"), gap.missing, gap.says, gap.example)
-            for gap in found
-        ]
+        runs = stored_runs(self.connection, self.layout, contract, self.dates)
+        steps = partial(self.layout.steps, contract.table)
+        return findings.missing(contract, gaps(runs, steps))

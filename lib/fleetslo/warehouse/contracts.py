@@ -9,6 +9,7 @@ BigQuery table and the checks, so nothing about a table is said twice::
     grain: [minute, service, endpoint, region, version]
     partition: minute                      # by UTC day; left out for small tables
     cluster: [service, endpoint]
+    keep_days: 100                         # BigQuery drops older days; left out: keeps them all
     columns:
       request_count: {type: INT64, unit: requests, checks: [">= 0"], says: …}
       upstream: {type: STRING, nullable: true}
@@ -60,6 +61,7 @@ class Contract:
     checks: tuple[Check, ...] = ()
     derived: bool = False
     late_after: timedelta | None = None
+    keep_days: int | None = None
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +82,16 @@ class Contract:
     def every_check(self) -> tuple[Check, ...]:
         """The rules of single columns, then those of whole rows."""
         return (*(check for column in self.columns for check in column.checks), *self.checks)
+
+    @property
+    def rules(self) -> tuple[Check, ...]:
+        """Every rule that a stored row must keep: what may not be null, then ``every_check``."""
+        nulls = (
+            Check(f"{column.name} is not null", f"{column.name} IS NOT NULL", column=column.name)
+            for column in self.columns
+            if not column.nullable
+        )
+        return (*nulls, *self.every_check)
 
     @property
     def step(self) -> timedelta | None:
@@ -151,7 +163,7 @@ class Contract:
 _COLUMN_KEYS = {"type", "unit", "says", "checks", "nullable", "renamed_from"}
 _KEYS = {
     "table", "version", "says", "grain", "partition", "cluster", "columns", "checks", "derived",
-    "late_after_hours",
+    "late_after_hours", "keep_days",
 }  # fmt: skip
 
 
@@ -224,7 +236,7 @@ def read_contract(path: Path) -> Contract:
             raise ContractError(f"{where}: {key!r} is missing")
     if given["table"] != path.stem:
         raise ContractError(f"{where}: table is {given['table']!r}; it must be the file's name")
-    hours = given.get("late_after_hours")
+    hours, days = given.get("late_after_hours"), given.get("keep_days")
     contract = Contract(
         table=given["table"],
         says=given.get("says", ""),
@@ -236,6 +248,7 @@ def read_contract(path: Path) -> Contract:
         checks=tuple(_read_check(where, check) for check in given.get("checks", [])),
         derived=bool(given.get("derived", False)),
         late_after=None if hours is None else timedelta(hours=float(hours)),
+        keep_days=None if days is None else int(days),
     )
     for name in (*contract.grain, *contract.cluster, contract.partition or contract.grain[0]):
         if name not in contract.by_name:

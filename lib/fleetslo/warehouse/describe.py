@@ -1,6 +1,6 @@
 """What a folder holds, read from the footers of its Parquet files alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from fleetslo.warehouse.contracts import Contract
 from fleetslo.warehouse.engine import answer, connected, explained, literal
 from fleetslo.warehouse.layout import Layout
 
-_SCHEMA = {
+SCHEMA = {
     "table": pl.String(),
     "says": pl.String(),
     "rows": pl.Int64(),
@@ -22,7 +22,7 @@ _SCHEMA = {
 }
 
 # Tables that say how far the telemetry reaches, finest first.
-_COVERING = ("requests", "sli_events", "slo_minutes", "requests_hourly")
+COVERING = ("requests", "sli_events", "slo_minutes", "requests_hourly")
 
 
 def describe(layout: Layout, contracts: Mapping[str, Contract]) -> pl.DataFrame:
@@ -52,7 +52,7 @@ def describe(layout: Layout, contracts: Mapping[str, Contract]) -> pl.DataFrame:
                     "bytes": sum(file.stat().st_size for file in files),
                 }
             )
-    return pl.DataFrame(described, schema=_SCHEMA)
+    return pl.DataFrame(described, schema=SCHEMA)
 
 
 def _paths(files: list[Path]) -> str:
@@ -85,20 +85,40 @@ def span(
 
 
 def complete_until(layout: Layout, contracts: Mapping[str, Contract]) -> datetime | None:
-    """Return the end of the newest minute, or step of a coarser source, that is covered.
+    """Return the end of the newest minute, or step of a coarser source, that is covered."""
+    lasts: dict[str, datetime | None] = {}
+    with connected() as connection:
+        for table in COVERING:
+            with explained(f"describe {table}"):
+                files = layout.files(table)[-1:]
+                lasts[table] = span(connection, contracts[table], files)[1]
+
+    def coarser(table: str, last: datetime) -> dict[str, timedelta]:
+        return layout.steps(table, last, last + timedelta(microseconds=1))
+
+    return reached(contracts, lasts, coarser)
+
+
+def reached(
+    contracts: Mapping[str, Contract],
+    lasts: Mapping[str, datetime | None],
+    coarser: Callable[[str, datetime], Mapping[str, timedelta]],
+) -> datetime | None:
+    """Return the end of what the newest rows of the covering tables cover, or None.
 
     An hourly row counts only where no minute of that hour is stored: the hour may be unfinished.
+
+    Args:
+        contracts: by table.
+        lasts: the newest time of each table that has one.
+        coarser: returns the steps of a table's services that cover more than its grain at a time.
     """
     newest: datetime | None = None
-    with connected() as connection:
-        for table in _COVERING:
-            contract = contracts[table]
-            with explained(f"describe {table}"):
-                last = span(connection, contract, layout.files(table)[-1:])[1]
-            if last is None or contract.step is None:
-                continue
-            steps = layout.steps(table, last, last + timedelta(microseconds=1))
-            end = last + max([contract.step, *steps.values()])
-            if newest is None or (table != "requests_hourly" and end > newest) or last >= newest:
-                newest = end
+    for table in COVERING:
+        last, step = lasts.get(table), contracts[table].step
+        if last is None or step is None:
+            continue
+        end = last + max([step, *coarser(table, last).values()])
+        if newest is None or (table != "requests_hourly" and end > newest) or last >= newest:
+            newest = end
     return newest

@@ -1,6 +1,6 @@
 """The embedded warehouse: Parquet files in a folder, DuckDB in this process."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,8 +13,9 @@ from fleetslo.errors import WarehouseEmpty, WarehouseMissing
 from fleetslo.files import writing
 from fleetslo.warehouse import checks, loading, migrations
 from fleetslo.warehouse import describe as describing
-from fleetslo.warehouse.base import Finding, LoadReport, Progress, Warehouse
+from fleetslo.warehouse.base import Finding, LoadReport, Progress, Step, Warehouse
 from fleetslo.warehouse.contracts import contract, read_contracts
+from fleetslo.warehouse.dialect import to_duckdb
 from fleetslo.warehouse.engine import (
     database,
     explained,
@@ -23,15 +24,20 @@ from fleetslo.warehouse.engine import (
     session,
     stored,
 )
+from fleetslo.warehouse.findings import late_rollups
 from fleetslo.warehouse.journal import locked, recover
 from fleetslo.warehouse.layout import Layout
-from fleetslo.warehouse.queries import for_duckdb, read_query
-from fleetslo.warehouse.sources import read_source
+from fleetslo.warehouse.queries import Query, for_duckdb, read_query
+from fleetslo.warehouse.sources import Source, read_source
+from fleetslo.warehouse.statement import statement
 
 if TYPE_CHECKING:
     import polars as pl
 
     from fleetslo.warehouse.rollups import Measure, RollupReport
+
+_PIECE_ROWS = 200_000
+"""Rows of a piece: some 16 MB of minutes."""
 
 
 class DuckDBWarehouse(Warehouse):
@@ -101,7 +107,24 @@ class DuckDBWarehouse(Warehouse):
     def query(self, name: str, **parameters: Any) -> "pl.DataFrame":
         """Return the answer to a named query; see ``Warehouse.query``."""
         query = read_query(name)
-        values = query.bind(**parameters)
+        with self._answering(query, query.bind(**parameters)) as relation:
+            frame = relation.pl()
+        return query.cast(frame)
+
+    def batches(self, name: str, **parameters: Any) -> "Generator[pl.DataFrame, None, None]":
+        """Yield the answer to a named query in pieces; see ``Warehouse.batches``."""
+        import polars as pl
+
+        query = read_query(name)
+        with self._answering(query, query.bind(**parameters)) as relation:
+            for batch in relation.to_arrow_reader(_PIECE_ROWS):
+                yield query.contract.cast(pl.DataFrame(pl.from_arrow(batch)))
+
+    @contextmanager
+    def _answering(
+        self, query: Query, values: Mapping[str, Any]
+    ) -> Iterator[duckdb.DuckDBPyRelation]:
+        """Hold the answer to a query, computed as it is read."""
         self.require()
         if not any(self.layout.files(table) for table in read_contracts()):
             raise WarehouseEmpty(
@@ -111,13 +134,36 @@ class DuckDBWarehouse(Warehouse):
         start = values.get("since", values.get("start"))
         with (
             self.connection(start, values.get("end"), query.tables) as connection,
-            explained(f"query {name}"),
+            explained(f"query {query.name}"),
         ):
-            frame = connection.sql(for_duckdb(query), params=values).pl()
-        return query.cast(frame)
+            yield connection.sql(for_duckdb(query), params=dict(values))
 
-    def create(self) -> None:
-        """Make the folder; what exists in it is left as it is."""
+    def sql(self, text: str, /, **parameters: Any) -> "pl.DataFrame":
+        """Return the answer to a SELECT that a person typed; see ``Warehouse.sql``."""
+        import polars as pl
+
+        typed = statement(text, parameters)
+        self.require()
+        asked = to_duckdb(typed.sql, typed.types, {})
+        with self.connection(tables=typed.tables) as connection, explained("sql"):
+            relation = connection.sql(asked, params=typed.values)
+            kinds = zip(relation.columns, relation.types, strict=True)
+            # A sum of integers is wider here than in GoogleSQL, where a larger one is an error too.
+            wide = [name for name, kind in kinds if str(kind) == "HUGEINT"]
+            frame: pl.DataFrame = relation.pl()
+        return frame.with_columns(pl.col(wide).cast(pl.Int64))
+
+    def create(
+        self,
+        *,
+        change: bool = False,
+        show: Callable[[Sequence[Step]], None] | None = None,
+    ) -> list[Step]:
+        """Make the folder; what exists in it is left as it is, ``migrate`` writes that anew."""
+        if show is not None:
+            says = f"a warehouse with {len(read_contracts())} tables"
+            missing = [Step("make", str(self.layout.folder), says)]
+            show([] if self.layout.exists() else missing)
         with writing(self.layout.folder):
             self.layout.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.layout):
@@ -126,6 +172,7 @@ class DuckDBWarehouse(Warehouse):
             known = versions | meta["contracts"]
             if not self.layout.exists() or known != meta["contracts"]:
                 self.layout.update_meta({"format": meta["format"], "contracts": known})
+        return []
 
     def load(
         self,
@@ -133,7 +180,7 @@ class DuckDBWarehouse(Warehouse):
         files: Sequence[Path],
         *,
         step: timedelta | None = None,
-        source: str | None = None,
+        source: str | Source | None = None,
         parameters: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> LoadReport:
@@ -141,25 +188,24 @@ class DuckDBWarehouse(Warehouse):
         filled = contract(table)
         self.require()
         migrations.require_current(self.layout, [filled])
-        mapping = read_source(source) if source is not None else None
-        job = loading.job(filled, files, step, mapping, parameters)
+        named = read_source(source) if source is not None else None
+        job = loading.job(filled, files, step, named, parameters)
         return loading.load(self.layout, job, progress)
 
-    def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
+    def check(
+        self,
+        as_of: datetime,
+        tables: Sequence[str] | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> list[Finding]:
         """Return what the tables break of their contracts; see ``Warehouse.check``."""
         self.require()
         contracts = read_contracts()
         wanted = contracts if tables is None else {name: contract(name) for name in tables}
         migrations.require_current(self.layout, list(wanted.values()))
-        return [*checks.check(self.layout, wanted, as_of), *self._late(wanted)]
-
-    def _late(self, wanted: Collection[str]) -> list[Finding]:
-        says = "days whose source changed since the last rollup; run 'fleetslo warehouse rollup'"
-        return [
-            Finding(table, "rolled up", "warn", days, says, f"{days} days")
-            for table, days in self.pending().items()
-            if table in wanted
-        ]
+        late = [one for one in late_rollups(self.pending()) if one.table in wanted]
+        return [*checks.check(self.layout, wanted, as_of, since), *late]
 
     def pending(self) -> dict[str, int]:
         """Return what a rollup would bring up to date; see ``Warehouse.pending``."""

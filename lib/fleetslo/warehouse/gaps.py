@@ -1,11 +1,13 @@
 """Minutes that are missing: of one service while others reported, and of the whole fleet."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from fleetslo.warehouse.contracts import Contract
 from fleetslo.warehouse.engine import quoted, stored
@@ -18,6 +20,8 @@ _WHOLE_SHARE, _RECENT_DAYS = 0.5, 7
 # Whole minutes since 1970, ascending.
 Minutes = npt.NDArray[np.int64]
 
+Steps = Callable[[datetime, datetime], dict[str, timedelta]]
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -29,7 +33,7 @@ class Gap:
     example: str
 
 
-def gaps(connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contract) -> list[Gap]:
+def gaps(runs: pl.DataFrame, steps: Steps) -> list[Gap]:
     """Return the gaps of a table whose rows come every minute: at most one of each kind.
 
     A service's gap is a minute between its first and its last in which another service reported
@@ -38,59 +42,84 @@ def gaps(connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contra
     incidents, are not looked at.
 
     Args:
-        connection: reads the files.
-        layout: the files, and the steps of the services.
-        contract: a table with ``minute`` and ``service`` in its grain.
+        runs: ``day, service, first_minute, after_minute``: minutes of a day without a gap, as
+            whole minutes since 1970; the last one is exclusive.
+        steps: returns the services whose rows cover more than a minute in ``[start, end)``.
     """
-    reported = _reported(connection, layout, contract)
-    fleet = np.unique(np.concatenate(list(reported.values())))
-    first, after = _instant(fleet[0]), _instant(fleet[-1] + 1)
-    steps = {
-        service: int(step / timedelta(minutes=1))
-        for service, step in layout.steps(contract.table, first, after).items()
-    }
-    finest = min(steps.get(service, 1) for service in reported)
-    return [*_of_services(reported, fleet, steps), *_of_fleet(fleet, finest)]
+    kept = _whole_days(runs)
+    if kept.is_empty():
+        return []
+    fleet = _minutes(kept)
+    found = steps(_instant(fleet[0]), _instant(fleet[-1] + 1))
+    lengths = {service: int(step / timedelta(minutes=1)) for service, step in found.items()}
+    reported = kept.partition_by("service", as_dict=True)
+    services = {str(service): part for (service,), part in reported.items()}
+    finest = min(lengths.get(service, 1) for service in services)
+    return [*_of_services(services, fleet, lengths), *_of_fleet(fleet, finest)]
 
 
-def _reported(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contract
-) -> dict[str, Minutes]:
-    """Return the minutes that each service has a row for, from the first whole day on."""
-    days = [_of_day(connection, layout, contract, day) for day in layout.days(contract.table)]
-    sizes = [sum(len(minutes) for minutes in day.values()) for day in days]
-    whole = _WHOLE_SHARE * float(np.median(sizes[-_RECENT_DAYS:]))
-    first = next(place for place, size in enumerate(sizes) if size >= whole)
-    parts: dict[str, list[Minutes]] = {}
-    for day in days[first:]:
-        for service, minutes in day.items():
-            parts.setdefault(service, []).append(minutes)
-    return {service: np.concatenate(found) for service, found in parts.items()}
+def stored_runs(
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    contract: Contract,
+    dates: Sequence[date],
+) -> pl.DataFrame:
+    """Return the runs of minutes that the files of an embedded table hold, as ``gaps`` takes them.
+
+    Day by day, so that memory does not grow with the fleet's age.
+    """
+    days = [_of_day(connection, layout, contract, day) for day in dates]
+    return pl.concat(days)
 
 
 def _of_day(
     connection: duckdb.DuckDBPyConnection, layout: Layout, contract: Contract, day: date
-) -> dict[str, Minutes]:
+) -> pl.DataFrame:
     files = sorted(layout.partition(contract.table, day).glob("part-*.parquet"))
     minute = f"epoch_us({quoted(contract.partition or 'minute')}) // 60000000"
-    found = connection.sql(
-        f"SELECT service, minute FROM (SELECT DISTINCT service, {minute} AS minute "
-        f"FROM ({stored(contract, files)})) ORDER BY service, minute"
+    runs: pl.DataFrame = connection.sql(
+        f"SELECT DATE '{day}' AS day, service, min(minute) AS first_minute, "
+        "max(minute) + 1 AS after_minute FROM (SELECT service, minute, "
+        "minute - row_number() OVER (PARTITION BY service ORDER BY minute) AS run "
+        f"FROM (SELECT DISTINCT service, {minute} AS minute FROM ({stored(contract, files)}))) "
+        "GROUP BY service, run"
     ).pl()
-    parts = found.partition_by("service", maintain_order=True)
-    return {part["service"][0]: part["minute"].to_numpy().astype(np.int64) for part in parts}
+    return runs
+
+
+def _whole_days(runs: pl.DataFrame) -> pl.DataFrame:
+    """Return the runs from the first day on that is kept whole."""
+    sizes = (
+        runs.group_by("day")
+        .agg(size=(pl.col("after_minute") - pl.col("first_minute")).sum())
+        .sort("day")
+    )
+    if sizes.is_empty():
+        return runs
+    whole = _WHOLE_SHARE * float(np.median(sizes["size"][-_RECENT_DAYS:].to_numpy()))
+    first = sizes.filter(pl.col("size") >= whole)["day"][0]
+    return runs.filter(pl.col("day") >= first)
+
+
+def _minutes(runs: pl.DataFrame) -> Minutes:
+    """Return every minute of some runs once."""
+    distinct = runs.select("first_minute", "after_minute").unique()
+    pieces = [np.arange(first, after) for first, after in distinct.iter_rows()]
+    return np.unique(np.concatenate(pieces))
 
 
 def _instant(minute: int) -> datetime:
     return datetime.fromtimestamp(int(minute) * 60, UTC)
 
 
-def _of_services(reported: dict[str, Minutes], fleet: Minutes, steps: dict[str, int]) -> list[Gap]:
+def _of_services(
+    reported: dict[str, pl.DataFrame], fleet: Minutes, steps: dict[str, int]
+) -> list[Gap]:
     missing, services = 0, 0
     longest, example = 0, ""
-    for service, minutes in sorted(reported.items()):
+    for service in sorted(reported):
         step = steps.get(service, 1)
-        own = np.unique(minutes // step)
+        own = np.unique(_minutes(reported[service]) // step)
         wanted = np.unique(fleet // step)
         wanted = wanted[(wanted >= own[0]) & (wanted <= own[-1])]
         if len(wanted) == len(own):

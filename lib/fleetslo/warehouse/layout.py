@@ -94,14 +94,19 @@ class Layout:
         """Return the folder of a table's day, or of a whole table that has no partition."""
         return self.folder / table / f"day={day.isoformat()}" if day else self.folder / table
 
-    def days(self, table: str) -> list[date]:
-        """Return the days that a table holds rows of, oldest first; [] without a partition."""
+    def days(self, table: str, start: datetime | None = None) -> list[date]:
+        """Return the days that a table holds rows of, oldest first; [] without a partition.
+
+        Days that end before ``start`` are left out.
+        """
         folders = (self.folder / table).glob("day=*")
         days = [
             date.fromisoformat(path.name.removeprefix("day="))
             for path in folders
             if next(path.glob("part-*.parquet"), None)
         ]
+        if start is not None:
+            days = [day for day in days if day >= start.astimezone(UTC).date()]
         return sorted(days)
 
     def files(

@@ -77,7 +77,7 @@ def job(
         )
     if step is None and source is not None:
         step = source.step
-    _check_step(contract, step)
+    check_step(contract, step)
     return Job(contract, tuple(dict.fromkeys(map(Path, files))), step, source, parameters)
 
 
@@ -102,15 +102,36 @@ def load(layout: Layout, job: Job, progress: Progress | None = None) -> LoadRepo
             return LoadReport(rows=0, days=0, already_loaded=again)
         already = layout.files(job.contract.table)
         with refuse_damaged(connection, already), explained(f"load {job.contract.table}"):
-            make_table(connection, job.contract)
-            names = _stage_files(connection, job, list(fresh.values()), show)
-            refuse_faults(connection, job.contract, names)
-            refuse_duplicates(connection, job.contract, names)
+            judge(connection, job, list(fresh.values()), show)
             merge = Merge(layout, staging, connection, job.contract)
             merge.run(show)
             rows = answer(connection, "SELECT count(*) FROM staged")[0][0]
             staging.commit(_memory(layout, connection, job, fresh, merge))
     return LoadReport(rows, len(merge.sizes), merge.replaced, again)
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection,
+    job: Job,
+    groups: Sequence[tuple[Path, ...]],
+    show: Progress,
+) -> None:
+    """Fill the table ``staged`` with the rows of files, every one of them sound.
+
+    Args:
+        connection: has no such table yet.
+        job: what is loaded.
+        groups: the files that are read together: those of a source, or each alone.
+        show: is told of every file.
+
+    Raises:
+        ContractError: a row breaks the contract, or two have the same grain.
+        DataFileError: a file is cut short or damaged.
+    """
+    make_table(connection, job.contract)
+    names = _stage_files(connection, job, groups, show)
+    refuse_faults(connection, job.contract, names)
+    refuse_duplicates(connection, job.contract, names)
 
 
 def _counts(entry: Mapping[str, Any], job: Job) -> bool:
@@ -123,7 +144,12 @@ def _seconds(step: timedelta | None) -> int | None:
     return None if step is None else int(step.total_seconds())
 
 
-def _check_step(contract: Contract, step: timedelta | None) -> None:
+def check_step(contract: Contract, step: timedelta | None) -> None:
+    """Refuse a step that rows of a table cannot have.
+
+    Raises:
+        ParameterError: the table has no time grain, or the step is no whole number of its own.
+    """
     if step is None:
         return
     finest = contract.step

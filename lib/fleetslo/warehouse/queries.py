@@ -7,6 +7,8 @@ The SQL is GoogleSQL; the YAML says what comes back and what must be given::
     grain: [service, day]
     parameters: {start: TIMESTAMP, end: TIMESTAMP, services: ARRAY<STRING>}
     sliced_by: service     # filtering the fleet's answer equals asking for one service
+    timed_by: day          # each row belongs to the instant, or step, that this column holds
+    over: slo/minutes      # the SQL may be asked of that question's answer instead of the table
     lookback: 2d           # what began this long before @start may reach into the period: @since
     columns:
       good_count: {type: INT64, unit: requests, says: …}
@@ -71,6 +73,8 @@ class _Document(BaseModel):
     grain: list[str]
     parameters: dict[str, str]
     sliced_by: str | None = None
+    timed_by: str | None = None
+    over: str | None = None
     lookback: str | None = None
     columns: dict[str, Any]
 
@@ -80,8 +84,10 @@ class Query:
     """One question: its GoogleSQL, what it asks for and what it answers.
 
     ``tables`` are the stored ones that it reads. ``sliced_by`` names the column by which a fleet's
-    answer may be cut into the answers for single services. With a ``lookback``, ``bind`` adds the
-    parameter ``since``.
+    answer may be cut into the answers for single services, ``timed_by`` the one by which an answer
+    may be cut into those for shorter periods (of whole steps, where there is ``over``). ``over``
+    names the question whose answer holds all that this one reads of its table; with a lookback it
+    may be the question itself. With a ``lookback``, ``bind`` adds the parameter ``since``.
     """
 
     name: str
@@ -93,6 +99,8 @@ class Query:
     tables: tuple[str, ...]
     owner: str = ""
     sliced_by: str | None = None
+    timed_by: str | None = None
+    over: str | None = None
     lookback: timedelta = timedelta(0)
     contract: Contract = field(init=False, repr=False, compare=False)
 
@@ -109,7 +117,7 @@ class Query:
         return {**self.parameters, "since": Type("TIMESTAMP")}
 
     def bind(self, **parameters: Any) -> dict[str, Any]:
-        """Return the values of all parameters, checked; ``services`` is [] unless given.
+        """Return the values of all parameters, checked; ``services`` is [] unless given, sorted.
 
         A query with a lookback also gets ``since``: that long before ``start``. Its partitions
         are bounded by ``since`` and ``end``, those of other queries by ``start`` and ``end``.
@@ -128,6 +136,8 @@ class Query:
                     f"query {self.name!r} needs {name!r} ({kind}); it takes {self._signature()}"
                 )
             bound[name] = _checked(self.name, name, kind, parameters[name])
+        if "services" in bound:  # the same set in the same bytes, which BigQuery's cache knows by
+            bound["services"] = sorted(set(bound["services"]))
         if {"start", "end"} <= bound.keys() and bound["start"] >= bound["end"]:
             raise ParameterError(
                 f"query {self.name!r}: start {bound['start'].isoformat()} is not before "
@@ -282,11 +292,15 @@ def _read(name: str, sql: Path, beside: Path, *changed: int) -> Query:
         columns=columns,
         tables=tables,
         sliced_by=document.sliced_by,
+        timed_by=document.timed_by,
+        over=document.over,
         lookback=_lookback(beside, document.lookback),
     )
-    for column in (*query.grain, query.sliced_by or query.grain[0]):
+    for column in (*query.grain, *filter(None, (query.sliced_by, query.timed_by))):
         if column not in query.contract.by_name:
-            raise ContractError(f"{beside}: grain or sliced_by names {column!r}, no such column")
+            raise ContractError(
+                f"{beside}: grain, sliced_by or timed_by names {column!r}, no such column"
+            )
     for parameter in sorted(set(named) ^ set(query.bound_types)):
         if parameter in named:
             says = f"the SQL names @{parameter}, which {beside.name} does not declare"

@@ -249,7 +249,13 @@ def _roll_slo_minutes(
         if fresh.height or rows.height != standing.height:
             layout.write_day(contract("slo_minutes"), day, rows)
             tally.wrote("slo_minutes", rows.height)
-        for objective in slo_minutes.lost(rows, standing, current, list(sources)):
+        for objective in slo_minutes.lost(
+            slo_minutes.row_counts(rows),
+            slo_minutes.row_counts(standing),
+            slo_minutes.minute_counts(standing),
+            current,
+            list(sources),
+        ):
             tally.unfilled.setdefault(objective, []).append(day)
         written = layout.fingerprint("slo_minutes", day)
         notes[day] = _Note(sources, source_rows, written, mixed or note.mixed, in_force)

@@ -44,7 +44,11 @@ def combined(
 
 
 def lost(
-    rows: pl.DataFrame, standing: pl.DataFrame, current: pl.DataFrame, sources: Sequence[str]
+    rows: pl.DataFrame,
+    standing: pl.DataFrame,
+    covered: pl.DataFrame,
+    current: pl.DataFrame,
+    sources: Sequence[str],
 ) -> list[str]:
     """Return the objectives that could not be filled in as far as their service was covered.
 
@@ -52,20 +56,23 @@ def lost(
     changed has fewer rows than it had.
 
     Args:
-        rows: the rows of the day from now on.
-        standing: those it had before.
+        rows: ``row_count`` of each service, objective and definition of the day from now on.
+        standing: the same as it was before.
+        covered: ``minute_count`` of each service and objective, as it was before.
         current: what is in force, with its ``source``.
         sources: the tables that have rows of the day.
     """
     if standing.is_empty():
         return []
-    new = current.join(standing.select(TRIPLE).unique(), on=TRIPLE, how="anti")
-    now = rows.group_by(TRIPLE).agg(pl.len().alias("now"))
-    before = standing.group_by(["service", "objective"]).agg(before=pl.col("minute").n_unique())
+    new = current.join(standing.select(TRIPLE), on=TRIPLE, how="anti")
     unfilled = (
         new.join(standing.select("service").unique(), on="service", how="semi")
-        .join(now, on=TRIPLE, how="left")
-        .join(before, on=["service", "objective"], how="left")
+        .join(rows.select(*TRIPLE, now="row_count"), on=TRIPLE, how="left")
+        .join(
+            covered.select("service", "objective", before="minute_count"),
+            on=["service", "objective"],
+            how="left",
+        )
         .with_columns(pl.col("now").fill_null(0), pl.col("before").fill_null(0))
         .filter(
             (pl.col("now") < pl.col("before"))
@@ -73,3 +80,13 @@ def lost(
         )
     )
     return sorted(unfilled["objective"].unique())
+
+
+def row_counts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return ``row_count`` of each service, objective and definition."""
+    return rows.group_by(TRIPLE).agg(row_count=pl.len())
+
+
+def minute_counts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return ``minute_count`` of each service and objective, whatever its definitions."""
+    return rows.group_by("service", "objective").agg(minute_count=pl.col("minute").n_unique())

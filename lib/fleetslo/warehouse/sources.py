@@ -8,16 +8,20 @@ tables, and a YAML file of the same name that says what ``raw`` holds::
       raw: {unix_ts: INT64, microservice: STRING, p50_s: FLOAT64}
     fills: requests
     step: 5m                                          # where one row covers more than a minute
+    lookback: 10m                                     # of rows before the period it needs
+    usual: {p50_s: p50_ms / 1000}                     # a mapping that says nothing else says this
+    time: observed_at                                 # what usually bounds the rows that are read
     parameters:
       traffic: {type: STRING, says: the scenario}     # must be given
       cases: {type: ARRAY<STRING>, default: []}       # may be left out
 
 On an embedded warehouse ``raw`` is read from files; columns that the YAML does not name are left
-unread. The same SQL runs on BigQuery over the table that a company has there.
+unread. ``fleetslo.warehouse.mappings`` makes ``raw`` of columns of other names, and runs the same
+SQL inside BigQuery over the table that a company has there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,7 +45,7 @@ from fleetslo.warehouse.engine import connected, explained
 from fleetslo.warehouse.raw import read_raw
 from fleetslo.warehouse.types import Type
 
-_KEYS = {"says", "reads", "fills", "step", "parameters"}
+_KEYS = {"says", "reads", "fills", "step", "lookback", "usual", "time", "parameters"}
 _PARAMETER_KEYS = {"type", "says", "default"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _TRUTH = {"true": True, "false": False}
@@ -97,7 +101,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Source:
-    """One mapping: it reads a table ``raw`` and fills one of the suite's tables."""
+    """SQL that reads a table, ``raw``, and fills one of the suite's tables.
+
+    ``usual`` are expressions for columns of ``raw`` over the table as its product writes it, and
+    ``time`` is what bounds that table's rows. Rows from ``lookback`` before a period are read too.
+    """
 
     name: str
     sql: str
@@ -106,6 +114,10 @@ class Source:
     fills: str
     parameters: Mapping[str, Parameter]
     step: timedelta | None = None
+    lookback: timedelta = timedelta(0)
+    usual: Mapping[str, str] = field(default_factory=dict)
+    time: str | None = None
+    reads_from: str = "raw"
 
     def rows(
         self, files: Sequence[Path], parameters: Mapping[str, Any] | None = None
@@ -126,7 +138,7 @@ class Source:
         values = self.values(parameters or {})
         raw = read_raw(files, self.reads)
         with connected() as connection, explained(f"source {self.name}"):
-            connection.register("raw", raw)
+            connection.register(self.reads_from, raw)
             answer = connection.sql(self.for_duckdb(), params=values).pl()
         try:
             return contract(self.fills).cast(answer)
@@ -164,13 +176,15 @@ class Source:
         return values
 
 
-def read_source(name: str) -> Source:
-    """Return the source of a name such as ``petshop/requests``.
+def read_source(name: str | Source) -> Source:
+    """Return the source of a name such as ``petshop/requests``; a source itself is given back.
 
     Raises:
         UnknownName: there is no such source.
         ContractError: its YAML is wrong; the message names file and key.
     """
+    if isinstance(name, Source):
+        return name
     sql, words = (resources.find("queries", f"sources/{name}.{end}") for end in ("sql", "yaml"))
     if sql is None or words is None:
         known = list_sources()
@@ -210,7 +224,10 @@ def _source(name: str, sql: str, words: Path, given: Any) -> Source:
         parameters={
             key: _parameter(words, key, of) for key, of in (given.get("parameters") or {}).items()
         },
-        step=_step(words, given.get("step")),
+        step=length(words, "step", given.get("step")),
+        lookback=length(words, "lookback", given.get("lookback")) or timedelta(0),
+        usual=_usual(words, given.get("usual") or {}, reads["raw"]),
+        time=given.get("time"),
     )
 
 
@@ -233,10 +250,22 @@ def _parameter(words: Path, name: str, given: Any) -> Parameter:
     )
 
 
-def _step(words: Path, given: Any) -> timedelta | None:
+def _usual(words: Path, given: Any, raw: Mapping[str, Any]) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise ContractError(f"{words}: usual is a mapping of columns of raw to expressions")
+    _refuse(words, given, set(raw))
+    return {column: str(expression) for column, expression in given.items()}
+
+
+def length(words: Path, key: str, given: Any) -> timedelta | None:
+    """Return the length of time that a key of a file gives, such as 5m, or None.
+
+    Raises:
+        ContractError: it is no length.
+    """
     if given is None:
         return None
     number, unit = str(given)[:-1], str(given)[-1:]
     if not number.isdigit() or unit not in _SECONDS or int(number) == 0:
-        raise ContractError(f"{words}: step {given!r} is no length; write 60s, 5m or 1h")
+        raise ContractError(f"{words}: {key} {given!r} is no length; write 60s, 5m or 1h")
     return timedelta(seconds=int(number) * _SECONDS[unit])

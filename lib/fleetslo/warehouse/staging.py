@@ -7,6 +7,7 @@ SQL, so that one bad row in a million is found at the speed of reading.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import duckdb
 
@@ -19,6 +20,8 @@ from fleetslo.warehouse.rules import Check
 
 # How many refused rows are named; the rest are counted.
 NAMED = 10
+# What is said of a value that is not there and has to be.
+EMPTY = "is empty; the contract wants a value"
 
 
 def make_table(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
@@ -56,8 +59,7 @@ def stage(
         condition = f"{name} IS NULL AND {raw} IS NOT NULL"
         if not column.nullable:
             condition = f"{name} IS NULL"
-            missing = "'is empty; the contract wants a value'"
-            why = f"CASE WHEN {raw} IS NULL THEN {missing} ELSE {why} END"
+            why = f"CASE WHEN {raw} IS NULL THEN {literal(EMPTY)} ELSE {why} END"
         faults.append(f"CASE WHEN {condition} THEN {fault(literal(column.name), raw, why)} END")
     faults += [
         _judged(contract, check) for check in contract.every_check if check.severity == "fail"
@@ -72,8 +74,17 @@ def stage(
         )
 
 
-def _judged(contract: Contract, check: Check) -> str:
-    """Return SQL that is null where a row keeps a rule, and its fault where it does not."""
+@dataclass(frozen=True)
+class Blame:
+    """What is said of a row that breaks a rule: which ``column``, why, and what else matters."""
+
+    column: str
+    why: str
+    others: tuple[str, ...]
+
+
+def blame(contract: Contract, check: Check) -> Blame:
+    """Return what is said of a row that breaks a rule of a contract."""
     words = dict.fromkeys(re.findall(r"\w+", check.expression))
     named = [name for name in words if name in contract.by_name]
     plain = [name for name in named if contract.by_name[name].type.kind not in ("ARRAY", "STRUCT")]
@@ -81,13 +92,17 @@ def _judged(contract: Contract, check: Check) -> str:
     why = f"the contract wants {check.name}"
     if check.name != check.expression and not check.column:
         why += f" ({check.expression})"
+    return Blame(column, why, tuple(name for name in plain if name != column))
+
+
+def _judged(contract: Contract, check: Check) -> str:
+    """Return SQL that is null where a row keeps a rule, and its fault where it does not."""
+    said = blame(contract, check)
     others = ", ".join(
-        f"', {name} is ', coalesce(CAST({quoted(name)} AS VARCHAR), 'null')"
-        for name in plain
-        if name != column
+        f"', {name} is ', coalesce(CAST({quoted(name)} AS VARCHAR), 'null')" for name in said.others
     )
-    reason = f"concat({literal(why)}, {others})" if others else literal(why)
-    found = fault(literal(column), raw_name(column), reason)
+    reason = f"concat({literal(said.why)}, {others})" if others else literal(said.why)
+    found = fault(literal(said.column), raw_name(said.column), reason)
     return f"CASE WHEN NOT ({check.sql('duckdb')}) THEN {found} END"
 
 
@@ -136,7 +151,7 @@ def refuse_faults(
         column, value, why = text.split(MARK)
         named = f"column {column!r} is {value!r}" if value != NULL else f"column {column!r}"
         lines.append(f"{names[number]}: row {row:,}: {named}: {why}")
-    raise _refusal(contract, "row", count, lines)
+    raise refusal(contract, "row", count, lines)
 
 
 def refuse_duplicates(
@@ -172,10 +187,11 @@ def refuse_duplicates(
             f"{names[other['file']]}: row {other['row']:,}: has the same "
             f"{', '.join(contract.grain)} as {place}: {what}"
         )
-    raise _refusal(contract, "duplicate row", int(extra), lines)
+    raise refusal(contract, "duplicate row", int(extra), lines)
 
 
-def _refusal(contract: Contract, what: str, count: int, lines: list[str]) -> ContractError:
+def refusal(contract: Contract, what: str, count: int, lines: list[str]) -> ContractError:
+    """Return the error that refuses a load, with a line for each of the first faults."""
     head = f"{contract.table}: nothing was loaded"
     if count == 1:
         return ContractError(f"{head}: {lines[0]}")

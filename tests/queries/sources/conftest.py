@@ -1,6 +1,7 @@
 """Each source mapping asked on DuckDB, on Google's own GoogleSQL and on a server on loopback."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,7 @@ def _on_loopback(request: pytest.FixtureRequest) -> Run:
 
     def run(source: Source, raw: pl.DataFrame, values: Row) -> pl.DataFrame:
         query, reads = mapped(source)
-        dataset = f"{source.name.replace('/', '_')}_{worker}"
+        dataset = re.sub(r"\W", "_", f"{source.name}_{worker}")
         server = Loopback(client, {"raw": reads}, dataset)
         return server.ask(query, {"raw": raw}, source.values(values))
 

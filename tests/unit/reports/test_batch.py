@@ -187,10 +187,12 @@ def test_a_batch_without_jobs_publishes_nothing(fleet):
 
 def test_a_kernel_gets_the_settings_in_force(project, monkeypatch):
     monkeypatch.setenv("FLEETSLO_JOBS", "7")
-    settings = load_settings({"warehouse": "duckdb:///data", "jobs": 1}).settings
+    given = {"warehouse": "duckdb:///data", "jobs": 1, "keep_days": {"requests": 35, "errors": 7}}
+    settings = load_settings(given).settings
     environ = notebook_environ(settings)
     assert environ["FLEETSLO_WAREHOUSE"] == "duckdb:///data"
     assert environ["FLEETSLO_JOBS"] == "1"
+    assert environ["FLEETSLO_KEEP_DAYS"] == "requests=35,errors=7"
     assert environ["PLOTLY_RENDERER"] == "plotly_mimetype"
     monkeypatch.undo()
     monkeypatch.chdir(project.folder)

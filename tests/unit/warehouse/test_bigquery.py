@@ -1,7 +1,7 @@
 """The BigQuery warehouse against a recorded client; nothing here leaves the machine."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,12 +19,24 @@ class Job:
     def __init__(self, table: pa.Table, estimate: int) -> None:
         self.table, self.total_bytes_processed = table, estimate
         self.referenced_tables, self.total_rows = ["requests_hourly", "services"], table.num_rows
+        self.destination, self.job_id, self.cache_hit, self.total_bytes_billed = (
+            None,
+            "job",
+            False,
+            10 * 1024**2,
+        )
+
+    def done(self, **_: Any) -> bool:
+        return True
 
     def result(self, **_: Any) -> "Job":
         return self
 
     def to_arrow(self, *, create_bqstorage_client: bool) -> pa.Table:
         return self.table
+
+    def to_arrow_iterable(self, *_: Any, **__: Any) -> Iterator[pa.RecordBatch]:
+        yield from self.table.to_batches()
 
 
 class Recorded:
@@ -42,6 +54,9 @@ class Recorded:
         if isinstance(answer, Exception):
             raise answer
         return Job(answer, self.estimate)
+
+    def get_table(self, name: str, **_: Any) -> Any:
+        raise NotFound(name)
 
 
 def opened(client: Recorded, limit: int = 10**9) -> BigQueryWarehouse:
@@ -86,12 +101,18 @@ def test_a_query_over_the_limit_is_refused_before_it_runs() -> None:
     assert len(client.asked) == 1
 
 
+def test_where_bigquery_hides_the_bytes_the_limit_is_the_cap() -> None:
+    client = Recorded(SEEN, estimate=0)  # so it does for tables with row access policies
+    opened(client, 7 * 1024**3).query("fleet/seen", start=START, end=END)
+    assert client.asked[1][1].maximum_bytes_billed == 7 * 1024**3
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
         (NotFound("Not found: Table x"), WarehouseMissing, "queries/tables"),
         (Forbidden("Access denied"), WarehouseError, "BigQuery Data Viewer"),
-        (BadRequest("no such column"), WarehouseError, "no such column"),
+        (BadRequest("too complex"), WarehouseError, "too complex"),
     ],
 )
 def test_what_bigquery_refuses_is_said_with_its_remedy(
@@ -102,7 +123,7 @@ def test_what_bigquery_refuses_is_said_with_its_remedy(
 
 
 class Refused(Recorded):
-    """Answers over REST alone, and remembers which jobs were cancelled."""
+    """Remembers which jobs were cancelled."""
 
     interrupted = False
     cancelled = 0
@@ -124,19 +145,6 @@ class Guarded(Job):
     def cancel(self, **_: Any) -> None:
         self.client.cancelled += 1
 
-    def to_arrow(self, *, create_bqstorage_client: bool) -> pa.Table:
-        if create_bqstorage_client:
-            raise Forbidden("no bigquery.readsessions.create")
-        return self.table
-
-
-def test_a_refused_storage_api_is_said_once_and_rest_answers() -> None:
-    place = opened(Refused(SEEN, SEEN))
-    with pytest.warns(UserWarning, match="BigQuery Read Session User"):
-        assert place.query("fleet/seen", start=START, end=END).height == 1
-    # warnings are errors in tests: a second one would fail here
-    assert place.query("fleet/seen", start=START, end=END).height == 1
-
 
 def test_a_job_is_cancelled_when_the_user_stops_waiting() -> None:
     client = Refused(SEEN)
@@ -151,8 +159,8 @@ PARTITIONS = pa.table(
         "table_name": ["requests_hourly", "services"],
         "row_count": [100, 7],
         "days": [28, 1],
-        "first_id": ["20261004", "__UNPARTITIONED__"],
-        "last_id": ["20261031", "__UNPARTITIONED__"],
+        "first_id": pa.array(["20261004", None], pa.string()),
+        "last_id": pa.array(["20261031", None], pa.string()),
         "bytes": [9000, 70],
     }
 )
@@ -166,27 +174,29 @@ def test_tables_are_described_from_their_partitions() -> None:
     assert rows["requests"]["rows"] == 0
 
 
+class WithoutBook(Recorded):
+    """The dataset has no book of loads, so no source is coarser than its table."""
+
+    def get_table(self, name: str, **_: Any) -> None:
+        assert name == "proj.reliability.fleetslo_loads"
+        raise NotFound(f"Not found: Table {name}")
+
+
 def test_data_is_complete_to_the_end_of_its_newest_hour() -> None:
     newest = pa.table(
-        {"newest": pa.array([datetime(2026, 10, 31, 22, tzinfo=UTC)], pa.timestamp("us", "UTC"))}
+        {
+            "table_name": ["requests_hourly"],
+            "newest": pa.array([datetime(2026, 10, 31, 22, tzinfo=UTC)], pa.timestamp("us", "UTC")),
+        }
     )
-    assert opened(Recorded(PARTITIONS, newest)).complete_until() == datetime(
-        2026, 10, 31, 23, tzinfo=UTC
-    )
-    assert opened(Recorded(PARTITIONS.slice(1))).complete_until() is None
-
-
-def test_writing_is_refused_with_what_to_do() -> None:
-    place = opened(Recorded())
-    for write in (
-        place.create,
-        lambda: place.load("requests", [Path("x.csv")]),
-        lambda: place.check(END),
-        lambda: place.rollup([]),
-        place.migrate,
-    ):
-        with pytest.raises(WarehouseError, match="works on duckdb:// folders"):
-            write()
+    client = WithoutBook(PARTITIONS, newest)
+    assert opened(client).complete_until() == datetime(2026, 10, 31, 23, tzinfo=UTC)
+    sql, config = client.asked[-1]
+    # only the newest day of the one table with rows is read
+    assert "FROM requests_hourly WHERE hour >= @from_requests_hourly" in sql
+    (bound,) = config.query_parameters
+    assert bound.value == datetime(2026, 10, 31, tzinfo=UTC)
+    assert opened(WithoutBook(PARTITIONS.slice(1))).complete_until() is None
 
 
 def test_an_address_names_a_project_and_a_dataset() -> None:

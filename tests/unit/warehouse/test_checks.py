@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from functools import partial
 
 import polars as pl
 import pytest
@@ -7,7 +8,7 @@ from stored_rows import NOON, incident_row, incidents, minutes, request_row, req
 from fleetslo.errors import UnknownTable
 from fleetslo.warehouse.base import Finding
 from fleetslo.warehouse.contracts import contract
-from fleetslo.warehouse.gaps import Gap, gaps
+from fleetslo.warehouse.gaps import Gap, gaps, stored_runs
 
 DAY = NOON.date()
 SOON = NOON + timedelta(hours=1)
@@ -181,7 +182,13 @@ def test_only_the_tables_asked_for_are_looked_at(warehouse):
 class TestGaps:
     def found(self, warehouse):
         with warehouse.connection() as connection:
-            return gaps(connection, warehouse.layout, contract("requests"))
+            runs = stored_runs(
+                connection,
+                warehouse.layout,
+                contract("requests"),
+                warehouse.layout.days("requests"),
+            )
+        return gaps(runs, partial(warehouse.layout.steps, "requests"))
 
     def test_a_service_that_misses_minutes_in_which_another_reported(self, warehouse):
         rows = [row for place, row in enumerate(minutes(10)) if place not in (2, 5, 6, 7)]

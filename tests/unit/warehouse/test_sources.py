@@ -85,6 +85,17 @@ def test_a_source_of_the_users_own(project: Path, batches: Path) -> None:
     ]
 
 
+def test_a_source_may_look_back_and_say_what_is_usual(project: Path) -> None:
+    yaml_says(project, YAML + "lookback: 10m\nusual: {job: name}\ntime: started\n")
+    source = read_source("batches")
+    assert (source.lookback, source.usual, source.time) == (
+        timedelta(minutes=10),
+        {"job": "name"},
+        "started",
+    )
+    assert read_source(source) is source
+
+
 def test_several_files_are_one_table(project: Path, batches: Path) -> None:
     again = project / "more.csv.gz"
     again.write_bytes(gzip.compress(b"job,started_at,rows_lost\nimport,2026-10-02T06:00Z,0\n"))
@@ -137,6 +148,9 @@ def test_sql_that_fails_names_the_source(project: Path, batches: Path) -> None:
         (YAML.replace("job: STRING", "job: TEXT"), "'TEXT' is not a type"),
         (YAML.replace("5m", "5 minutes"), "step '5 minutes' is no length; write 60s, 5m or 1h"),
         (YAML.replace("5m", "0m"), "step '0m' is no length"),
+        (YAML + "lookback: long\n", "lookback 'long' is no length"),
+        (YAML + "usual: {jbo: name}\n", "unknown key 'jbo'. Did you mean 'job'"),
+        (YAML + "usual: name\n", "usual is a mapping of columns of raw"),
         (
             YAML.replace("{type: ARRAY<STRING>, says: which jobs}", "all"),
             "parameter 'jobs' needs a type",

@@ -5,8 +5,9 @@ dry run says what it would read; over the setting ``bigquery_bytes_limit`` it is
 come over the Storage Read API as Arrow and go straight into Polars.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,23 +15,24 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from fleetslo.errors import SettingsError
+from fleetslo.errors import ContractError, MigrationNeeded, SettingsError
 from fleetslo.settings import load_settings
-from fleetslo.warehouse.base import Finding, LoadReport, Progress, RollupReport, Warehouse
+from fleetslo.warehouse.base import Finding, LoadReport, Progress, RollupReport, Step, Warehouse
 from fleetslo.warehouse.bigquery.asking import Asker, Estimate, Patience
-from fleetslo.warehouse.bigquery.connection import connect
+from fleetslo.warehouse.bigquery.connection import connect, storage
+from fleetslo.warehouse.bigquery.faults import misfitting
+from fleetslo.warehouse.bigquery.misfits import misfits
 from fleetslo.warehouse.bigquery.reading import Reader
-from fleetslo.warehouse.contracts import read_contracts
 from fleetslo.warehouse.queries import Query, read_query
+from fleetslo.warehouse.statement import statement
 from fleetslo.warehouse.types import Type
+from fleetslo.warehouse.watching import Silence, Watcher
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
     from fleetslo.warehouse.rollups import Measure
-
-_FRESH = (("requests_hourly", timedelta(hours=1)), ("slo_minutes", timedelta(minutes=1)))
-"""Tables whose newest row says how far the data reaches, and how much time a row covers."""
+    from fleetslo.warehouse.sources import Source
 
 
 class BigQueryWarehouse(Warehouse):
@@ -61,6 +63,7 @@ class BigQueryWarehouse(Warehouse):
             self.settings.bigquery_bytes_limit if bytes_limit is None else bytes_limit
         )
         self._given, self._patience = client, patience or Patience()
+        self._watcher: Watcher = Silence()
 
     @property
     def dataset_id(self) -> str:
@@ -79,79 +82,112 @@ class BigQueryWarehouse(Warehouse):
     @cached_property
     def asker(self) -> Asker:
         """What asks the dataset; made when it is first used."""
-        reader = Reader(over_storage=self.settings.bigquery_endpoint is None)
-        return Asker(
-            self.client, self.url, self.dataset_id, self.bytes_limit, reader, self._patience
+        reader = Reader(
+            storage(self.settings), self.settings.result_bytes_limit, self._patience.request_s
         )
+        return Asker(
+            self.client,
+            self.url,
+            self.dataset_id,
+            self.bytes_limit,
+            reader,
+            self._patience,
+            self._watcher,
+        )
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell a watcher how each question goes from now on."""
+        self._watcher = watcher
+        if "asker" in vars(self):
+            self.asker.watcher = watcher
 
     def estimate(self, name: str, **parameters: Any) -> Estimate:
         """Return what a named query would read; nothing else is asked."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        return self.asker.estimate(query.sql, _parameters(query, bound), name)
+        return self.asker.estimate(query.sql, bound_parameters(query.bound_types, bound), name)
 
     def query(self, name: str, **parameters: Any) -> pl.DataFrame:
         """Return the answer to a named query, cast to its contract; see ``Warehouse.query``."""
         query = read_query(name)
         bound = query.bind(**parameters)
-        return query.cast(self.asker.answer(query.sql, _parameters(query, bound), name))
+        frame = self.asker.answer(query.sql, bound_parameters(query.bound_types, bound), name)
+        with self._fitting(query):
+            return query.cast(frame)
+
+    @contextmanager
+    def _fitting(self, query: Query) -> Iterator[None]:
+        """Say of an answer that does not fit its contract which table does not either.
+
+        Raises:
+            MigrationNeeded: a stored column has another type than its contract says.
+            ContractError: the tables are as they should be, so the query is not.
+        """
+        try:
+            yield
+        except ContractError:
+            found = misfits(self.client, self.dataset_id, query.sql)
+            if found:
+                raise MigrationNeeded(misfitting(self.url, query.name, found)) from None
+            raise
+
+    def sql(self, text: str, /, **parameters: Any) -> pl.DataFrame:
+        """Return the answer to a SELECT that a person typed; see ``Warehouse.sql``."""
+        typed = statement(text, parameters)
+        return self.asker.answer(typed.sql, bound_parameters(typed.types, typed.values), "sql")
+
+    def batches(self, name: str, **parameters: Any) -> Generator[pl.DataFrame, None, None]:
+        """Yield the answer to a named query in pieces; see ``Warehouse.batches``."""
+        query = read_query(name)
+        bound = query.bind(**parameters)
+        asked = self.asker.batches(query.sql, bound_parameters(query.bound_types, bound), name)
+        with closing(asked) as pieces:
+            for piece in pieces:
+                with self._fitting(query):
+                    cast = query.contract.cast(piece)
+                yield cast
+
+    def bytes_to_read(self, name: str, **parameters: Any) -> int | None:
+        """Return what a named query would read; nothing else is asked."""
+        return self.estimate(name, **parameters).byte_count
+
+    def last_job(self) -> Mapping[str, Any]:
+        """Return what the last question cost; see ``Warehouse.last_job``."""
+        asked = self.asker.last
+        if asked is None:
+            return {}
+        return {
+            "bytes_read": asked.bytes_processed,
+            "cached": asked.cache_hit,
+            "job_id": asked.job_id,
+        }
+
+    def label(self, **labels: str) -> None:
+        """Let jobs from now on carry these labels."""
+        self.asker.labels.update(labels)
 
     def describe(self) -> pl.DataFrame:
         """Return one row per table: table, says, rows, days, first, last, bytes."""
-        sql = (
-            "SELECT table_name, SUM(total_rows) AS row_count, COUNT(*) AS days, "
-            "MIN(partition_id) AS first_id, MAX(partition_id) AS last_id, "
-            "SUM(total_logical_bytes) AS bytes FROM INFORMATION_SCHEMA.PARTITIONS "
-            "WHERE total_rows > 0 GROUP BY table_name"
-        )
-        found = {
-            row["table_name"]: row for row in self.asker.answer(sql, [], "describe").to_dicts()
-        }
-        rows = []
-        for name, contract in read_contracts().items():
-            row = found.get(name, {})
-            rows.append(
-                {
-                    "table": name,
-                    "says": contract.says,
-                    "rows": row.get("row_count") or 0,
-                    "days": row.get("days") if contract.partition else None,
-                    "first": _day(row.get("first_id")),
-                    "last": _day(row.get("last_id")),
-                    "bytes": row.get("bytes") or 0,
-                }
-            )
-        return pl.DataFrame(
-            rows,
-            schema={
-                "table": pl.String, "says": pl.String, "rows": pl.Int64, "days": pl.Int64,
-                "first": pl.Datetime("us", "UTC"), "last": pl.Datetime("us", "UTC"),
-                "bytes": pl.Int64,
-            },
-        )  # fmt: skip
+        from fleetslo.warehouse.bigquery import describing
+
+        return describing.describe(self)
 
     def complete_until(self) -> datetime | None:
         """Return the end of the newest hour or minute that the fact tables cover, or None."""
-        from google.cloud import bigquery
+        from fleetslo.warehouse.bigquery import describing
 
-        lasts = dict(self.describe().select("table", "last").iter_rows())
-        newest = []
-        for table, covers in _FRESH:
-            day, column = lasts[table], read_contracts()[table].partition
-            if day is None:
-                continue
-            sql = f"SELECT MAX({column}) AS newest FROM {table} WHERE {column} >= @start"
-            start = bigquery.ScalarQueryParameter("start", "TIMESTAMP", day)
-            found = self.asker.answer(sql, [start], "complete_until")["newest"][0]
-            if found is not None:
-                newest.append(found.astimezone(UTC) + covers)
-        return max(newest, default=None)
+        return describing.complete_until(self)
 
-    def create(self) -> None:
-        """Make dataset and tables; what exists is left as it is."""
+    def create(
+        self,
+        *,
+        change: bool = False,
+        show: Callable[[Sequence[Step]], None] | None = None,
+    ) -> list[Step]:
+        """Make dataset and tables; see ``Warehouse.create``."""
         from fleetslo.warehouse.bigquery import creating
 
-        creating.create(self)
+        return creating.create(self, change=change, show=show)
 
     def load(
         self,
@@ -159,7 +195,7 @@ class BigQueryWarehouse(Warehouse):
         files: Sequence[Path],
         *,
         step: timedelta | None = None,
-        source: str | None = None,
+        source: "str | Source | None" = None,
         parameters: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> LoadReport:
@@ -170,11 +206,17 @@ class BigQueryWarehouse(Warehouse):
             self, table, files, step=step, source=source, parameters=parameters, progress=progress
         )
 
-    def check(self, as_of: datetime, tables: Sequence[str] | None = None) -> list[Finding]:
+    def check(
+        self,
+        as_of: datetime,
+        tables: Sequence[str] | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> list[Finding]:
         """Return what the tables break of their contracts; see ``Warehouse.check``."""
         from fleetslo.warehouse.bigquery import checking
 
-        return checking.check(self, as_of, tables)
+        return checking.check(self, as_of, tables, since)
 
     def rollup(
         self, measures: "Sequence[Measure]", progress: Progress | None = None
@@ -197,7 +239,8 @@ class BigQueryWarehouse(Warehouse):
         return creating.migrate(self)
 
 
-def _parameters(query: Query, bound: Mapping[str, Any]) -> list[Any]:
+def bound_parameters(types: Mapping[str, Type], bound: Mapping[str, Any]) -> list[Any]:
+    """Return values as parameters of a query, each of its type."""
     from google.cloud import bigquery
 
     def parameter(name: str, kind: Type) -> Any:
@@ -205,11 +248,4 @@ def _parameters(query: Query, bound: Mapping[str, Any]) -> list[Any]:
             return bigquery.ArrayQueryParameter(name, kind.element.kind, bound[name])
         return bigquery.ScalarQueryParameter(name, kind.kind, bound[name])
 
-    return [parameter(name, kind) for name, kind in query.bound_types.items()]
-
-
-def _day(partition: str | None) -> datetime | None:
-    """Return a partition's day; ``__NULL__`` and ``__UNPARTITIONED__`` have none."""
-    if partition is None or not partition[:8].isdigit():
-        return None
-    return datetime.strptime(partition[:8], "%Y%m%d").replace(tzinfo=UTC)
+    return [parameter(name, kind) for name, kind in types.items()]

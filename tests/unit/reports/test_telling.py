@@ -1,0 +1,361 @@
+"""Telling people of a run, through real servers on this machine."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
+
+from fleetslo.cli import run
+from fleetslo.errors import SettingsError, UnknownName
+from fleetslo.files import write_file
+from fleetslo.published import record
+from fleetslo.reports.page import Page
+from fleetslo.reports.telling.recipients import Recipients, read_recipients
+from fleetslo.reports.telling.telling import newest_run, read_batch, tell
+from fleetslo.settings import Settings
+
+RUN, BEFORE = "20261102T060000Z-0001", "20261026T060000Z-0001"
+PERIOD = "2026-10-05/2026-11-02"
+END = datetime(2026, 11, 2, tzinfo=UTC)
+
+
+class Hook(ThreadingHTTPServer):
+    """A webhook that remembers what it was sent; ``answers`` are given before 200s."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), HookAnswers)
+        self.answers: list[int] = []
+        self.posted: list[dict[str, Any]] = []
+
+
+class HookAnswers(BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = self.server.answers.pop(0) if self.server.answers else 200
+        if answer == 200:
+            self.server.posted.append(body)
+        self.send_response(answer)
+        self.end_headers()
+        self.wfile.write(b"ok" if answer == 200 else b"no_service")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class Mailbox:
+    """Takes e-mail, except for addresses at nowhere.example."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd asks for these names
+        self, server: Any, session: Any, envelope: Envelope, address: str, options: Any
+    ) -> str:
+        if address.endswith("@nowhere.example"):
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802
+        self, server: Any, session: Any, envelope: Envelope
+    ) -> str:
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with Hook() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, int]]:
+    box = Mailbox()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield box, port
+    controller.stop()
+
+
+def page(service: str | None, verdict: str | None, sentence: str, squad: str | None = None) -> Page:
+    name = f"service_slo/{service}" if service else f"squad_review/{squad}"
+    path = f"2026-10-05_2026-11-02/{name}.html"
+    headline = {"squad": "Payments", "verdict": verdict} if service else {"squad": squad}
+    return Page(
+        path, name, "reports/x", service, PERIOD, RUN, service or squad or "", verdict, sentence,
+        headline, squad,
+    )  # fmt: skip
+
+
+def number(service: str, verdict: str, left: float, end: datetime = END) -> dict[str, Any]:
+    return {
+        "service": service,
+        "objective": f"{service}-availability",
+        "label": "Availability",
+        "unit": "requests",
+        "window_start": (end - timedelta(days=28)).isoformat(),
+        "window_end": end.isoformat(),
+        "target": 0.999,
+        "good_count": 1.0,
+        "valid_count": 1.0,
+        "uncertain_count": 0.0,
+        "bad_count": 0.0,
+        "sli": 1.0,
+        "budget_left": left,
+        "verdict": verdict,
+    }
+
+
+PAGES = [
+    page(None, "missed", "**1 of 2** objectives of Payments are missed.", "Payments"),
+    page("checkout", "missed", "`checkout` missed its availability objective by **12 %**."),
+    page("ledger", "met", "`ledger` met its objective."),
+    page("<img src=x>", "at_risk", "`<img src=x>` has **3 %** left."),
+]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home in which a run published four pages, and one report failed."""
+    release = tmp_path / "site" / "releases" / RUN
+    state = {"format": 1, "run_id": RUN, "pages": [vars(one) for one in PAGES], "services": {}}
+    write_file(release / "site.json", json.dumps(state))
+    (tmp_path / "site" / "current").symlink_to(release)
+    failure = {"cell": 4, "error": "ValueError", "message": "boom"}
+    jobs = [{"page": one.name, "outcome": "ok", "failure": None} for one in PAGES] + [
+        {"page": "service_slo/search", "outcome": "failed", "failure": failure}
+    ]
+    write_file(tmp_path / "runs" / RUN / "manifest.json", json.dumps({"jobs": jobs}))
+    earlier = END - timedelta(days=7)
+    was = [number("checkout", "met", 0.4, earlier), number("ledger", "missed", -0.1, earlier)]
+    record(tmp_path, BEFORE, earlier, was)
+    record(tmp_path, RUN, END, [number("checkout", "missed", -0.12), number("ledger", "met", 0.7)])
+    return Settings(project=tmp_path, home=tmp_path, warehouse=f"duckdb://{tmp_path}")
+
+
+def told_by(hook: Hook, mailbox: tuple[Mailbox, int], **more: Any) -> Recipients:
+    return Recipients.model_validate(
+        {
+            "site": "https://slo.example.com/",
+            "smtp": {"host": "127.0.0.1", "port": mailbox[1], "security": "none"},
+            "recipients": {
+                "payments": {
+                    "squad": "Payments",
+                    "email": ["payments@example.com"],
+                    "webhook": "${HOOK}",
+                },
+                "search": {"squad": "Search", "email": ["search@example.com"]},
+                "operators": {"failures": True, "webhook": "${HOOK}"},
+                **more,
+            },
+        }
+    )
+
+
+def environ(hook: Hook) -> dict[str, str]:
+    return {"HOOK": f"http://127.0.0.1:{hook.server_port}/secret-part"}
+
+
+class TestWhatIsSaid:
+    def test_a_squad_hears_of_its_own_services_and_what_changed(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        (mail,) = mailbox[0].mails
+        assert mail["To"] == "payments@example.com"
+        assert mail["Subject"] == ("Payments: 1 missed, 1 at risk, 1 met, 5 Oct – 2 Nov 2026")
+        text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        assert "1 of 2 objectives of Payments are missed." in text
+        assert "■ checkout: Availability is newly missed" in text
+        assert "● ledger: Availability is met again" in text
+        assert "https://slo.example.com/2026-10-05_2026-11-02/service_slo/checkout.html" in text
+        html = mail.get_body(("related", "html"))
+        assert html is not None
+        shown = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+        assert "<img src=x>" not in shown
+        assert "&lt;img src=x&gt;" in shown
+
+    def test_the_picture_is_in_the_mail_and_said_in_words(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        (mail,) = mailbox[0].mails
+        (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+        assert picture.get_content().startswith(b"\x89PNG\r\n\x1a\n")
+        shown = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+        assert f'src="cid:{picture["Content-ID"].strip("<>")}"' in shown
+        # 12 % overspent and 70 % left, the worst first
+        assert "checkout: Availability −12" in shown
+        assert shown.index("checkout: Availability −12") < shown.index("ledger: Availability 70")
+
+    def test_a_webhook_gets_the_format_of_slack(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        of_squad, of_failures = sorted(hook.posted, key=lambda one: "failed" in one["text"])
+        assert [block["type"] for block in of_squad["blocks"]] == ["section", "section"]
+        lines = of_squad["blocks"][1]["text"]["text"].splitlines()
+        assert lines[0] == "■ checkout: Availability is newly missed"
+        assert lines[-1].startswith("▲ <https://slo.example.com/")
+        assert lines[-1].endswith("|&lt;img src=x&gt; has 3 % left.>")
+        assert of_failures["text"] == f"1 report of run {RUN} failed"
+        assert "service_slo/search: failed: cell 4, ValueError: boom" in json.dumps(of_failures)
+
+
+class TestOnce:
+    def test_nobody_is_told_twice_of_one_run(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        recipients = told_by(hook, mailbox)
+        first = tell(settings, recipients, RUN, environ=environ(hook))
+        again = tell(settings, recipients, RUN, environ=environ(hook))
+        assert [one.state for one in first] == ["sent"] * 3
+        assert [one.state for one in again] == ["before"] * 3
+        assert (len(mailbox[0].mails), len(hook.posted)) == (1, 2)
+
+    def test_what_failed_is_tried_again_and_the_rest_is_not(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        hook.answers = [404, 404]
+        recipients = told_by(hook, mailbox)
+        first = tell(settings, recipients, RUN, environ=environ(hook))
+        assert [one.state for one in first] == ["sent", "failed", "failed"]
+        assert "answered 404 (no_service)" in first[1].says
+        assert "secret-part" not in first[1].says
+        again = tell(settings, recipients, RUN, environ=environ(hook))
+        assert [one.state for one in again] == ["before", "sent", "sent"]
+
+    def test_what_may_have_arrived_is_not_sent_again(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        # what a process leaves that was killed while it sent
+        write_file(settings.home / "told" / f"{RUN}.json", '{"payments/email": "sending"}')
+        notices = tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        assert [one.state for one in notices] == ["perhaps", "sent", "sent"]
+        assert mailbox[0].mails == []
+
+    def test_a_busy_webhook_is_asked_again(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        hook.answers = [429, 503]
+        notices = tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        assert [one.state for one in notices] == ["sent"] * 3
+        assert len(hook.posted) == 2
+
+    def test_a_dry_run_sends_and_notes_nothing(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        notices = tell(settings, told_by(hook, mailbox), RUN, dry_run=True, environ={})
+        assert [(one.recipient, one.channel) for one in notices] == [
+            ("payments", "email"),
+            ("payments", "webhook"),
+            ("operators", "webhook"),
+        ]
+        assert (mailbox[0].mails, hook.posted) == ([], [])
+        assert not (settings.home / "told").exists()
+
+
+class TestFaults:
+    def test_one_that_cannot_be_told_does_not_keep_the_others(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        gone = {"squad": "Payments", "email": ["gone@nowhere.example"]}
+        notices = tell(settings, told_by(hook, mailbox, gone=gone), RUN, environ=environ(hook))
+        assert [one.state for one in notices] == ["sent", "sent", "sent", "failed"]
+        assert "refuses gone@nowhere.example" in notices[-1].says
+
+    def test_a_server_that_is_away_is_named(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        away = {"smtp": {"host": "127.0.0.1", "port": 9, "security": "none"}}
+        recipients = Recipients.model_validate(
+            {**away, "recipients": {"fleet": {"fleet": True, "email": ["a@example.com"]}}}
+        )
+        (notice,) = tell(settings, recipients, RUN)
+        assert notice.state == "failed"
+        assert "127.0.0.1:9 cannot be reached" in notice.says
+
+    def test_a_secret_that_is_not_set_is_named(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        notices = tell(settings, told_by(hook, mailbox), RUN, environ={})
+        assert "${HOOK} is not set in the environment" in notices[1].says
+
+    def test_a_run_that_is_not_there(self, settings: Settings) -> None:
+        with pytest.raises(UnknownName, match=f"The newest is {RUN}"):
+            read_batch(settings.home, "20261102T060000Z-0002", "")
+        assert newest_run(settings.home) == RUN
+
+
+class TestRecipients:
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("recipients: {a: {squad: A}}", "recipients.a: say where: email"),
+            ("recipients: {a: {email: [a@b.c]}}", "recipients.a: say one of squad: NAME"),
+            ("recipients: {a: {fleet: true, email: [a@b.c]}}", "a is told by e-mail; say smtp"),
+            ("recipients: {a: {fleet: true, webhok: x}}", "Did you mean 'webhook'?"),
+            (
+                "smtp: {host: h, password: hunter2}\nrecipients: {}",
+                "smtp: a password is written as ${NAME}",
+            ),
+            ("recipients: [", "not valid YAML"),
+        ],
+    )
+    def test_what_is_wrong_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str
+    ) -> None:
+        write_file(tmp_path / "fleetslo.toml", "")
+        write_file(tmp_path / "notebooks" / "recipients.yaml", text)
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SettingsError) as refused:
+            read_recipients()
+        assert says in str(refused.value)
+        assert "recipients.yaml" in str(refused.value)
+        assert "hunter2" not in str(refused.value)
+
+
+class TestCommand:
+    def test_a_dry_run_prints_what_would_be_sent(
+        self,
+        settings: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        write_file(settings.home / "fleetslo.toml", f'home = "{settings.home}"\n')
+        write_file(
+            settings.home / "notebooks" / "recipients.yaml",
+            "recipients: {payments: {squad: Payments, webhook: '${HOOK}'}}",
+        )
+        monkeypatch.chdir(settings.home)
+        assert run(["tell", "--dry-run"]) == 0
+        said = capsys.readouterr().out
+        assert "To payments (its webhook): Payments: 1 missed" in said
+        assert "■ checkout: Availability is newly missed" in said
+
+    def test_without_recipients_it_says_what_to_write(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert run(["tell"]) == SettingsError.exit_code
+        assert "there is no notebooks/recipients.yaml" in capsys.readouterr().err
