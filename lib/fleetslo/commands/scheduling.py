@@ -41,7 +41,9 @@ Wait = Annotated[
 
 def _flags(warehouse: str | None, jobs: int | None) -> list[str]:
     given = {"--warehouse": warehouse, "--jobs": jobs}
-    return [word for name, value in given.items() if value is not None for word in (name, f"{value}")]
+    return [
+        word for name, value in given.items() if value is not None for word in (name, f"{value}")
+    ]
 
 
 @app.callback()
@@ -77,9 +79,7 @@ def schedule(
     with alone(settings.home):
         daemon = Daemon(
             Memory(settings.home),
-            Attempts(
-                settings.home, flags=_flags(warehouse, jobs), first_wait_s=wait, say=complain
-            ),
+            Attempts(settings.home, flags=_flags(warehouse, jobs), first_wait_s=wait, say=complain),
             missed=missed.value,
             at_once=at_once,
             watcher=figures,
@@ -115,7 +115,8 @@ def export(
     """Write the schedule for another engine: the same reports at the same times."""
     from fleetslo.files import folder, write_file
     from fleetslo.reports.schedule import read_schedule
-    from fleetslo.reports.scheduling.exports.files import Surroundings, files_for
+    from fleetslo.reports.scheduling.exports.files import files_for
+    from fleetslo.reports.scheduling.exports.parts import Surroundings
     from fleetslo.reports.scheduling.groups import groups_of
 
     groups = groups_of(read_schedule())

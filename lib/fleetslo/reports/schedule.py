@@ -218,9 +218,7 @@ def keep_named(jobs: list[Job], only: Sequence[str]) -> list[Job]:
 _EXAMPLES = {"service": "checkout", "squad": "Payments", "system": "shop", "region": "europe"}
 
 
-def _jobs_of(
-    entry: Entry, as_of: str, subjects: Callable[[Entry], Sequence[str]]
-) -> list[Job]:
+def _jobs_of(entry: Entry, as_of: str, subjects: Callable[[Entry], Sequence[str]]) -> list[Job]:
     notebook = find_notebook(entry.notebook)
     period = Period.parse(entry.period, as_of=as_of)
     declared = {parameter.name for parameter in describe(notebook)}

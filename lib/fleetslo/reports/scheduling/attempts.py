@@ -18,17 +18,13 @@ from fleetslo.reports.scheduling.groups import Due
 from fleetslo.reports.scheduling.records import read_record
 
 # A batch that ends with one of these would end the same way again.
-_FINAL = {
-    kind.exit_code
-    for kind in (
-        errors.UsageError,
-        errors.SettingsError,
-        *errors.UnknownName.__subclasses__(),
-        errors.UnknownName,
-        errors.ParameterError,
-        errors.ObjectiveError,
-    )
-}
+_FINAL = (
+    errors.UsageError.exit_code,
+    errors.SettingsError.exit_code,
+    *(kind.exit_code for kind in errors.UnknownName.__subclasses__()),
+    errors.ParameterError.exit_code,
+    errors.ObjectiveError.exit_code,
+)
 _LONGEST_WAIT_S = 3600.0
 
 # The command in a process of its own; -P: a module in the current folder is none of ours.

@@ -93,7 +93,9 @@ class Daemon:
         with self._lock:
             self._groups = {group.key: group for group in groups}
             self._memory.follow(self._groups, now)
-            self._taken = {key: self._taken.get(key, self._memory.until(key)) for key in self._groups}
+            self._taken = {
+                key: self._taken.get(key, self._memory.until(key)) for key in self._groups
+            }
             for group in groups:
                 if (until := self._memory.until(group.key)) > now:
                     self._say(
@@ -144,7 +146,9 @@ class Daemon:
             self._say(f"the schedule stays as it was: {error}")
             return
         self._follow(groups)
-        self._say(f"the schedule is read again: {sum(len(group.entries) for group in groups)} reports")
+        self._say(
+            f"the schedule is read again: {sum(len(group.entries) for group in groups)} reports"
+        )
 
     def _work(self) -> None:
         while (due := self.queue.take()) is not None:

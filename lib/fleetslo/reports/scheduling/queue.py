@@ -9,7 +9,7 @@ from fleetslo.reports.scheduling.groups import Due
 
 Missed = Literal["latest", "all", "skip"]
 
-# A time that is looked at this late is not missed: a busy machine, or a clock put right by a little.
+# A time that is looked at this late is not missed: the machine is busy, or its clock was put right.
 ON_TIME = timedelta(minutes=5)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from apscheduler.triggers.cron import CronTrigger
+    from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]
 
 EVERY = {
     "day": "0 6 * * *",  # at 06:00, when the day before has arrived
@@ -17,10 +17,10 @@ EVERY = {
 }
 """What ``every:`` stands for, as a cron expression in the report's zone."""
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_DAYS = "sun mon tue wed thu fri sat".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
-# Each field of a cron expression: its name, first and last value, and names of values from the first.
+# Each field of a cron expression: its name, first and last value, names of values from the first.
 _FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
     ("second", 0, 59, []),
     ("minute", 0, 59, []),
@@ -134,9 +134,7 @@ def _longest(month: int) -> int:
     return {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}.get(month, 31)
 
 
-def _values(
-    word: str, field: str, low: int, high: int, names: list[str]
-) -> tuple[int, ...] | None:
+def _values(word: str, field: str, low: int, high: int, names: list[str]) -> tuple[int, ...] | None:
     if word == "*":
         return None
     found: set[int] = set()
