@@ -66,7 +66,9 @@ def test_the_packaged_schedule_makes_the_overview_and_a_page_per_squad_and_servi
 
 
 def test_a_plan_has_a_job_per_page(schedule):
-    jobs = plan_jobs(schedule(ENTRIES), as_of="2026-11-01", subjects=lambda entry: ["b", "<x>", "b"])
+    jobs = plan_jobs(
+        schedule(ENTRIES), as_of="2026-11-01", subjects=lambda entry: ["b", "<x>", "b"]
+    )
     assert [job.page for job in jobs] == ["all", "one/b", "one/<x>"]
     overview, plain, hostile = jobs
     assert overview.path == "2026-10-01_2026-11-01/all.html"

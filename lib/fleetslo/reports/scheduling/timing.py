@@ -50,7 +50,7 @@ class Timing:
         fields = self.fields
         try:
             ZoneInfo(self.zone)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise ValueError(
                 f"there is no zone {self.zone!r}; write an IANA name, such as Europe/Berlin"
             ) from None
