@@ -54,6 +54,55 @@ def test_entries_are_read_with_defaults(schedule):
     assert second.parameters == {"top": 3}
 
 
+def test_every_key_of_a_report_is_read(schedule):
+    (entry,) = schedule("""
+reports:
+  - notebook: reports/one
+    name: night
+    cron: "30 7 * * mon-fri"
+    zone: Europe/Berlin
+    for_each: {query: fleet/seen, column: service}
+    period: 7d
+    page: nightly
+    parameters: {top: 3}
+    retries: 4
+    time_limit: 15m
+    priority: -5
+    tell: [payments-oncall]
+""")
+    assert (entry.name, entry.page, entry.every) == ("night", "nightly", None)
+    assert str(entry.timing) == "30 7 * * mon-fri Europe/Berlin"
+    assert (str(entry.for_each), entry.subject) == ("service of fleet/seen", "service")
+    assert (entry.retries, entry.time_limit, entry.priority) == (4, 15 * 60, -5)
+    assert entry.tell == ("payments-oncall",)
+
+
+def test_what_is_important_comes_first_and_has_its_own_limit(schedule):
+    entries = schedule(
+        "reports:\n"
+        "- {notebook: reports/one, for_each: service}\n"
+        "- {notebook: reports/all, priority: 1, time_limit: 90s}\n"
+    )
+    jobs = plan_jobs(entries, as_of="2026-11-01", subjects=lambda entry: ["b"])
+    assert [(job.entry, job.time_limit_s) for job in jobs] == [("all", 90), ("one", None)]
+
+
+def test_a_name_is_chosen_before_a_page(schedule):
+    entries = schedule(
+        "reports:\n"
+        "- {notebook: reports/all, period: 28d}\n"
+        "- {notebook: reports/all, period: 2026-10, name: month}\n"
+    )
+
+    def periods(*only):
+        jobs = plan_jobs(entries, as_of="2026-11-01", subjects=lambda entry: [], only=only)
+        return [job.period for job in jobs]
+
+    assert periods("all") == ["2026-10-04/2026-11-01"]
+    assert periods("month") == ["2026-10-01/2026-11-01"]
+    assert periods("reports/all") == ["2026-10-04/2026-11-01", "2026-10-01/2026-11-01"]
+
+
 def test_the_packaged_schedule_makes_the_overview_and_a_page_per_squad_and_service():
     entries = read_schedule()
     assert [(entry.notebook, entry.for_each) for entry in entries] == [
@@ -156,6 +205,17 @@ def test_a_plan_can_be_narrowed(schedule):
         ("reports:\n- {notebook: reports/all, for_each: team}", "'for_each' is 'team'; write service, squad, system, region or .* leave it out"),
         ("reports:\n- {notebook: reports/all, parameters: 5}", "'parameters' is 5"),
         ("reports:\n- {notebook: reports/all, page: a/b}", "'page' is 'a/b'"),
+        ("reports:\n- notebook: reports/all\n- notebook: reports/one\n  zone: Mars", r"line 4: report 2 .*there is no zone 'Mars'"),
+        ("reports:\n- notebook: reports/all\n  period: 28d\n  cron: 0 6 * *", r"line 4: report 1 .*has 4 fields"),
+        ("reports:\n- {notebook: reports/all, every: day, cron: 0 6 * * *}", "'every' and 'cron'; write one of them"),
+        ("reports:\n- {notebook: reports/all, cron: 6}", "'cron' is 6; write five fields in quotes"),
+        ("reports:\n- {notebook: reports/all, retries: many}", "'retries' is 'many'; write a whole number from 0 to 10"),
+        ("reports:\n- {notebook: reports/all, retries: 11}", "'retries' is 11"),
+        ("reports:\n- {notebook: reports/all, time_limit: 5}", "'time_limit' is 5; write a time such as 90s"),
+        ("reports:\n- {notebook: reports/all, time_limit: 0m}", "'time_limit' is '0m'"),
+        ("reports:\n- {notebook: reports/all, tell: payments}", "'tell' is 'payments'; write a list of names"),
+        ("reports:\n- {notebook: reports/all, for_each: {query: fleet/seen}}", "'for_each' is .*write service, squad"),
+        ("reports:\n- {notebook: reports/all}\n- {notebook: reports/one, page: all}", r"line 3: report 2 .*the name 'all' is another report's already"),
     ],
 )  # fmt: skip
 def test_a_wrong_schedule_is_refused(schedule, text, says):

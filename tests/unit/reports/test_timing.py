@@ -102,7 +102,9 @@ def test_times_are_those_that_apscheduler_finds(minute, hour, weekday, zone, day
 
 @settings(max_examples=40, deadline=None)
 @given(
-    cron=st.sampled_from(["*/7 * * * *", "30 2 * * *", "0 0 1 * *", "15 1-3 * * *", "*/10 2 * * *"]),
+    cron=st.sampled_from(
+        ["*/7 * * * *", "30 2 * * *", "0 0 1 * *", "15 1-3 * * *", "*/10 2 * * *"]
+    ),
     zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
     hours=st.integers(0, 24 * 365),
 )

@@ -18,7 +18,7 @@ class Group:
     @property
     def key(self) -> str:
         """What the group is remembered by: its timing, so that a report may join or leave it."""
-        return str(self.timing)
+        return self.timing.key
 
     @property
     def names(self) -> list[str]:
@@ -57,7 +57,7 @@ def groups_of(entries: Iterable[Entry]) -> list[Group]:
     """Return the groups of a schedule, those of higher priority first."""
     by_timing: dict[str, list[Entry]] = {}
     for entry in entries:
-        by_timing.setdefault(str(entry.timing), []).append(entry)
+        by_timing.setdefault(entry.timing.key, []).append(entry)
     groups = [
         Group(same[0].timing, tuple(sorted(same, key=lambda entry: -entry.priority)))
         for same in by_timing.values()

@@ -125,6 +125,12 @@ class Timing:
         """Return the day in the zone on which an instant lies: the ``--as-of`` of its run."""
         return due.astimezone(ZoneInfo(self.zone)).date().isoformat()
 
+    @property
+    def key(self) -> str:
+        """The same text for every expression that names the same times."""
+        fields = ("*" if one is None else ",".join(map(str, one)) for one in self.fields.values())
+        return f"{' '.join(fields)} {self.zone}"
+
     def __str__(self) -> str:
         """Return expression and zone: ``0 6 * * 1 Europe/Berlin``."""
         return f"{self.cron} {self.zone}"
