@@ -95,9 +95,9 @@ def test_a_memory_that_cannot_be_read_is_not_guessed_at(tmp_path, text):
 
 
 def test_one_daemon_at_a_time_looks_after_a_home(tmp_path):
-    with alone(tmp_path), pytest.raises(UsageError, match="another 'fleetslo schedule'"):
-        with alone(tmp_path):
-            pass
+    second = pytest.raises(UsageError, match="another 'fleetslo schedule'")
+    with alone(tmp_path), second, alone(tmp_path):
+        pass
     with alone(tmp_path):
         pass
 
@@ -160,6 +160,6 @@ def test_a_port_that_cannot_be_had_is_named():
         with pytest.raises(UsageError, match="names no port; write 9108"):
             listen_address(text)
     with serving(Metrics(), ("127.0.0.1", 0), lambda: (0, 0)) as port:
-        with pytest.raises(OutputError, match=f"127.0.0.1:{port}: .*choose another port"):
-            with serving(Metrics(), ("127.0.0.1", port), lambda: (0, 0)):
-                pass
+        taken = pytest.raises(OutputError, match=f"127.0.0.1:{port}: .*choose another port")
+        with taken, serving(Metrics(), ("127.0.0.1", port), lambda: (0, 0)):
+            pass

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import Protocol
 
+from apscheduler.events import EVENT_SCHEDULER_STARTED  # type: ignore[import-untyped]
 from apscheduler.executors.pool import ThreadPoolExecutor  # type: ignore[import-untyped]
 from apscheduler.schedulers.blocking import BlockingScheduler  # type: ignore[import-untyped]
 from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]
@@ -70,16 +71,20 @@ class Daemon:
             job_defaults={"coalesce": True, "misfire_grace_time": None},
             timezone=UTC,
         )
+        self._started = threading.Event()
+        self._scheduler.add_listener(lambda _: self._started.set(), EVENT_SCHEDULER_STARTED)
 
     def run(self) -> None:
         """Run until a signal ends it, and every batch has ended."""
-        self._follow(groups_of(read_schedule()))
         for number, handler in (
             (signal.SIGTERM, self._stop),
             (signal.SIGINT, self._stop),
             (signal.SIGHUP, self._hang_up),
         ):
             signal.signal(number, handler)
+        groups = groups_of(read_schedule())
+        self._follow(groups)
+        self._say(f"follows the schedule: {_reports(groups)}")
         for worker in self._workers:
             worker.start()
         self._scheduler.add_job(self._look, IntervalTrigger(seconds=_LOOK_S), id="look")
@@ -146,9 +151,7 @@ class Daemon:
             self._say(f"the schedule stays as it was: {error}")
             return
         self._follow(groups)
-        self._say(
-            f"the schedule is read again: {sum(len(group.entries) for group in groups)} reports"
-        )
+        self._say(f"the schedule is read again: {_reports(groups)}")
 
     def _work(self) -> None:
         while (due := self.queue.take()) is not None:
@@ -172,12 +175,13 @@ class Daemon:
             threading.Thread(target=self._attempts.cancel, name="cancel").start()
             return
         self._stopping = True
-        threading.Thread(target=self._end, name="end").start()
+        threading.Thread(target=self._end, name="end", daemon=True).start()
 
     def _end(self) -> None:
         if self.queue.running:
             self._say("ends after the batch that runs; a second signal cancels it")
         self.queue.close()
+        self._started.wait()  # a scheduler that has not started cannot be shut down
         self._scheduler.shutdown(wait=False)
 
     def _hang_up(self, number: int, frame: FrameType | None) -> None:
@@ -186,3 +190,8 @@ class Daemon:
 
     def _wake(self) -> None:
         self._scheduler.add_job(self._look, id="start", replace_existing=True)
+
+
+def _reports(groups: Sequence[Group]) -> str:
+    count = sum(len(group.entries) for group in groups)
+    return "1 report" if count == 1 else f"{count} reports"
