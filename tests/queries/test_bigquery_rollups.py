@@ -187,6 +187,7 @@ def test_rolling_twice_writes_nothing(both: Both) -> None:
     assert both.dataset.asker.answer(noted, [], "notes")["n"][0] == before
 
 
+@pytest.mark.long
 def test_late_data_rolls_up_its_own_day_alone(both: Both) -> None:
     both.load("requests", minutes(1, AT))
     both.rollup(FAULTS, FAST)
@@ -215,6 +216,7 @@ def test_late_data_beyond_the_horizon_is_left(both: Both, monkeypatch: pytest.Mo
     assert both.rollup(FAULTS)[1].days["requests_hourly"] == 1
 
 
+@pytest.mark.long
 def test_of_hours_that_were_loaded_and_rolled_the_fuller_side_stands(both: Both) -> None:
     both.load("requests_hourly", hour(FIRST, 10_000))
     both.load("requests_hourly", hour(FIRST + HOUR, 1))
@@ -250,11 +252,23 @@ def test_an_objective_that_is_gone_leaves_and_one_that_comes_is_filled_in(both: 
     assert both.stored("slo_minutes")[1].is_empty()
 
 
+@pytest.mark.long
 def test_a_coarse_source_covers_the_minutes_of_its_step(both: Both) -> None:
     both.load("requests", minutes(1, [FIRST + n * 5 * MINUTE for n in range(6)]), step=5 * MINUTE)
     both.rollup(FAULTS)
     # six rows of five minutes for each of two services
     assert both.stored("slo_minutes")[1].height == 6 * 5 * 2
+
+
+def test_a_step_ends_with_its_day(both: Both) -> None:
+    late = FIRST + DAY - 2 * MINUTE
+    both.load("requests", minutes(1, [late]), step=5 * MINUTE)
+    both.load("requests", minutes(2, [FIRST + DAY + HOUR, FIRST + 2 * DAY + HOUR]))
+    both.rollup(FAULTS)
+    found = both.stored("slo_minutes")[1].filter(service="cart")
+    # 23:58 covers five minutes, of which two are of its day and three of the next: there a row
+    # covers five minutes still; on the third day it covers one
+    assert dict(found.group_by(pl.col("minute").dt.day()).len().iter_rows()) == {1: 2, 2: 5, 3: 1}
 
 
 @pytest.mark.long

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from fleetslo import cli
+from fleetslo.reports.telling.recipients import read_recipients
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {
@@ -118,13 +119,26 @@ def test_the_settings_of_the_readme_are_settings(
 def test_the_documents_of_the_readme_are_sound(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blocks = fences("yaml")
+    blocks = [block for _, block in fences("yaml") if block.startswith("apiVersion")]
     assert len(blocks) == 2
-    for i, (_, block) in enumerate(blocks):
+    for i, block in enumerate(blocks):
         (tmp_path / f"{i}.yaml").write_text(block)
     assert cli.run(["objectives", "check", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert "1 objective, all valid (documents: 1 Exclusion, 1 SLO)" in told
+
+
+def test_the_recipients_of_the_readme_are_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = [block for _, block in fences("yaml") if "recipients:" in block]
+    (tmp_path / "fleetslo.toml").write_text("")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "recipients.yaml").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    read = read_recipients()
+    assert read is not None
+    assert list(read.recipients) == ["payments", "everyone", "operators"]
 
 
 def test_every_annotation_that_the_readme_names_is_read() -> None:

@@ -10,6 +10,7 @@
         assets/                                     shared files, named by their content
         <period>/fleet_overview.html
         <period>/service_slo/<slug>.html
+        feeds/<squad>.atom                          its reviews, for feed readers
 
 A release holds the pages of earlier runs, too. They are hard links to the files of the release
 before, so a file of a release is never changed in place.
@@ -27,6 +28,7 @@ from typing import Any
 from fleetslo.errors import OutputError
 from fleetslo.files import folder, write_file, writing
 from fleetslo.reports.check import check_page
+from fleetslo.reports.feeds import feeds
 from fleetslo.reports.jobs import Job, Result
 from fleetslo.reports.page import Page, Pages, relative, with_neighbours
 
@@ -116,6 +118,8 @@ class Release:
         self._renew_neighbours(pages, new)
         services = {**before.services, **catalogue}
         self._write_index(pages, services, failed)
+        for path, xml in feeds(pages).items():
+            write_file(self.folder / path, xml)
         state = {
             "format": FORMAT,
             "run_id": self.run_id,

@@ -274,7 +274,7 @@ buckets AS (
     region,
     version,
     bucket,
-    SUM(part_count) AS bucket_count
+    CAST(SUM(part_count) AS INT64) AS bucket_count
   FROM parts
   GROUP BY minute, service, endpoint, region, version, bucket
 ),

@@ -8,7 +8,7 @@ from google.cloud import bigquery
 from fleetslo.cli import run
 from fleetslo.errors import MigrationNeeded, SettingsError
 from fleetslo.warehouse.base import Step
-from fleetslo.warehouse.bigquery import books, tables
+from fleetslo.warehouse.bigquery import books, rolled, tables
 from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
 from fleetslo.warehouse.contracts import contract, read_contracts
 
@@ -38,7 +38,7 @@ def test_everything_is_made_from_the_contracts(place: BigQueryWarehouse) -> None
     steps = planned(place)
     assert {step.kind for step in steps} == {"make"}
     assert [step.where for step in steps] == [
-        place.dataset_id, *read_contracts(), "fleetslo_loads",
+        place.dataset_id, *read_contracts(), "fleetslo_loads", "fleetslo_rolled",
     ]  # fmt: skip
     assert place.client.get_dataset(place.dataset_id).location == "EU"
     stored, wanted = table(place, "requests"), contract("requests")
@@ -159,7 +159,7 @@ class Recorded:
     """A client of Google's server, where every table exists, and what it was told to change."""
 
     def __init__(self, **differs: Any) -> None:
-        every = [*read_contracts().values(), books.LOADS]
+        every = [*read_contracts().values(), books.LOADS, rolled.ROLLED]
         self.tables = {one.table: tables.table("p.d", one, one.keep_days) for one in every}
         for name, value in differs.items():
             setattr(self.tables["requests"], name, value)

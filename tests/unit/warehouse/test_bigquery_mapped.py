@@ -7,8 +7,10 @@ from uuid import uuid4
 
 import pytest
 from google.cloud import bigquery
+from typer.testing import CliRunner
 
 from fleetslo import resources
+from fleetslo.cli import app
 from fleetslo.errors import ContractError, ParameterError, UsageError, WarehouseError
 from fleetslo.warehouse.base import open_warehouse
 from fleetslo.warehouse.bigquery import mapped
@@ -194,3 +196,68 @@ def test_a_table_without_a_time_is_read_whole(place: Place) -> None:
     place.file.write_text(f"says: x\nsource: four-keys\nfrom: {place.table}\n")
     with pytest.raises(UsageError, match=r"our-lb.yaml: time: names no column, so its table is"):
         place.load("incidents", **PERIOD)
+
+
+def test_a_period_loaded_again_when_rows_came_late_replaces_its_rows(place: Place) -> None:
+    place.warehouse.create()
+    place.add((NOON, 200), (NOON + MINUTE, 503))
+    first = place.load(**PERIOD)
+    assert (first.rows, first.days, first.replaced) == (2, 1, 0)
+    # Each entry stands for 1 / 0.5 = 2 requests.
+    assert place.totals() == [(NOON, 2, 0), (NOON + MINUTE, 2, 2)]
+    place.add((NOON, 500))
+    again = place.load(start=NOON, end=NOON + MINUTE)
+    assert (again.rows, again.replaced) == (1, 1)
+    assert place.totals() == [(NOON, 4, 2), (NOON + MINUTE, 2, 2)]
+    assert place.load("errors", **PERIOD).rows == 2
+
+
+def test_the_command_reads_the_table_that_the_mapping_names(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEETSLO_WAREHOUSE", place.warehouse.url)
+    place.warehouse.create()
+    place.add((NOON, 200))
+    told = ["warehouse", "load", "requests", "--mapping", "our-lb"]
+    period = ["--from", "2026-10-01", "--to", "2026-10-02"]
+    result = CliRunner().invoke(app, [*told, *period])
+    assert result.exit_code == 0, result.output
+    assert "requests: 1 rows in 1 days" in result.output
+    assert place.totals() == [(NOON, 2, 0)]
+
+
+def test_a_mapping_reads_files_into_bigquery_too(place: Place) -> None:
+    place.warehouse.create()
+    file = place.file.parent / "log.csv"
+    file.write_text("at,app,code\n2026-10-01T12:00:07Z,cart,503\n")
+    place.file.write_text(
+        "says: Ours.\nsource: load-balancer/log_sink\ncolumns: {logged_at: at, service: app, "
+        "status: code, method: 'NULL', url: 'NULL', status_details: 'NULL', latency_s: 'NULL', "
+        "sample_rate: 'NULL'}\nreads: {at: TIMESTAMP, app: STRING, code: INT64}\n"
+    )
+    source = read_mapping("our-lb").for_files("requests")
+    assert place.warehouse.load("requests", [file], source=source).rows == 1
+    assert place.warehouse.load("requests", [file], source=source).already_loaded == (file,)
+    assert place.totals() == [(NOON, 1, 1)]
+
+
+def test_apollos_counters_grow_across_the_start_of_a_period(place: Place) -> None:
+    table = f"{place.table}_apollo"
+    place.warehouse.client.query(
+        f"CREATE TABLE `{table}` (sent_at TIMESTAMP, service STRING, endpoint STRING, host STRING, "
+        "what STRING, status_code STRING, stat STRING, unit STRING, sample FLOAT64)"
+    ).result()
+    rows = ", ".join(
+        f"(TIMESTAMP '{(NOON + timedelta(seconds=second)).isoformat()}', 'cart', 'GET:/', 'a', "
+        f"'endpoint-request-rate', '200', NULL, 'request', {count})"
+        for second, count in ((-30, 100), (30, 107), (90, 110))
+    )
+    place.warehouse.client.query(f"INSERT INTO `{table}` VALUES {rows}").result()
+    place.file.write_text(
+        f"says: Apollo.\nsource: apollo\nfrom: {table}\ntime: sent_at\n"
+        "columns: {observed_at: sent_at}\n"
+    )
+    place.warehouse.create()
+    place.load(**PERIOD)
+    # 107 - 100 though 100 was counted before the period; 110 - 107; nothing of the minute before.
+    assert place.totals() == [(NOON, 7, 0), (NOON + MINUTE, 3, 0)]

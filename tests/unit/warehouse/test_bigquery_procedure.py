@@ -89,6 +89,7 @@ def stored(warehouse: BigQueryWarehouse, table: str) -> pl.DataFrame:
     return of.cast(warehouse.asker.answer(sql, [], "stored")).sort(of.grain)
 
 
+@pytest.mark.long
 def test_its_statements_do_what_the_command_does(
     loopback: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,24 @@ def test_its_statements_do_what_the_command_does(
     for table in ("requests_hourly", "requests_daily", "slo_minutes"):
         assert stored(one, table).height > 0
         assert_frame_equal(stored(one, table), stored(other, table))
+
+
+@pytest.mark.long
+def test_hours_of_which_few_minutes_are_kept_stand(
+    loopback: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEETSLO_BIGQUERY_ENDPOINT", loopback.url)
+    place = filled("kept", tmp_path)
+    hour = minutes().head(1).rename({"minute": "hour"}).with_columns(request_count=10_000)
+    file = tmp_path / "hours.parquet"
+    hour.write_parquet(file)
+    place.load("requests_hourly", [file])
+    for statement in bodies([]):
+        for name, at in {"bound_start": FIRST, "bound_end": FIRST + timedelta(days=3)}.items():
+            statement = statement.replace(name, f"TIMESTAMP '{at:%Y-%m-%d}'")
+        place.asker.do(statement, [], "procedure")
+    first = stored(place, "requests_hourly").filter(service="cart", hour=FIRST)
+    assert first["request_count"].to_list() == [10_000]
 
 
 def test_a_folder_has_no_procedures(

@@ -1,6 +1,6 @@
 """What objectives measure, counted inside a dataset: the days of ``slo_minutes``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from secrets import token_hex
@@ -163,9 +163,10 @@ def _roll(
     wanted = _wanted(measures, _of(standing, run[0].day), run[0].changed)
     covered = _asked(warehouse, _COVERED, times) if standing.height else None
     with _fresh(warehouse) as fresh:
+        coarse = {name: _coarse(warehouse, name, run) for name in run[0].sources if wanted}
         for selector, triples in wanted:
-            if selector.source in run[0].sources:
-                _count(warehouse, fresh, selector, triples, times)
+            if selector.source in coarse:
+                _count(warehouse, fresh, selector, triples, run, coarse[selector.source])
         counted = _asked(warehouse, _FRESH.format(fresh=fresh), {})
         leaving = standing.join(current, on=slo_minutes.TRIPLE, how="anti").height > 0
         if counted.height or leaving:
@@ -218,30 +219,62 @@ def _fresh(warehouse: "BigQueryWarehouse") -> Iterator[str]:
             warehouse.client.delete_table(made, not_found_ok=True, **patience(warehouse))
 
 
+def _coarse(
+    warehouse: "BigQueryWarehouse", source: str, run: "Sequence[Due]"
+) -> dict[date, dict[str, int]]:
+    """Return by day the services whose rows cover more than a minute, and how many minutes.
+
+    A service that is coarse on one of the days is named on each: on the others with one minute.
+    """
+    from fleetslo.warehouse.bigquery.rolling import stretch
+
+    ever = steps(warehouse, source, **stretch(run))
+    if not ever:
+        return {}
+    by_day = {each.day: steps(warehouse, source, **stretch([each])) for each in run}
+    return {
+        day: {service: max(found.get(service, _MINUTE) // _MINUTE, 1) for service in ever}
+        for day, found in by_day.items()
+    }
+
+
 def _count(
     warehouse: "BigQueryWarehouse",
     fresh: str,
     selector: Measure,
     triples: Triples,
-    times: dict[str, datetime],
+    run: "Sequence[Due]",
+    coarse: Mapping[date, Mapping[str, int]],
 ) -> None:
-    """Put what a selector counts of some days into a table, once for each of its objectives."""
+    """Put what a selector counts of some days into a table, once for each of its objectives.
+
+    Services that are coarse are counted day by day: a step is cut where its day ends.
+    """
+    from fleetslo.warehouse.bigquery.rolling import stretch
     from fleetslo.warehouse.bigquery.warehouse import bound_parameters
 
     query = read_query(selector.query)
+    statement = _COUNT.format(
+        fresh=fresh, counts=query.sql.strip(), wanted=statements.triples("wanted")
+    )
     frame = pl.DataFrame(triples, schema=slo_minutes.TRIPLE, orient="row").unique()
-    coarse = steps(warehouse, selector.source, **times)
-    by_step: dict[int, list[str]] = {}
-    for service in sorted(set(frame["service"])):
-        step = max(coarse.get(service, _MINUTE) // _MINUTE, 1)
-        by_step.setdefault(step, []).append(service)
-    for step, services in by_step.items():
-        values = query.bind(**times, services=services, step_minutes=step, **selector.parameters)
-        mine = frame.filter(pl.col("service").is_in(services))
+    asked = set(frame["service"])
+    uneven = asked.intersection(*coarse.values()) if coarse else set()
+    parts = [(stretch(run), 1, asked - uneven)]
+    for each in run if uneven else ():
+        by_step: dict[int, set[str]] = {}
+        for service in uneven:
+            by_step.setdefault(coarse[each.day][service], set()).add(service)
+        parts += [(stretch([each]), step, some) for step, some in sorted(by_step.items())]
+    for times, step, services in parts:
+        if not services:
+            continue
+        values = query.bind(
+            **times, services=sorted(services), step_minutes=step, **selector.parameters
+        )
+        mine = frame.filter(pl.col("service").is_in(sorted(services)))
         warehouse.asker.do(
-            _COUNT.format(
-                fresh=fresh, counts=query.sql.strip(), wanted=statements.triples("wanted")
-            ),
+            statement,
             [*bound_parameters(query.bound_types, values), *_arrays(mine)],
             f"count {selector.source}",
         )

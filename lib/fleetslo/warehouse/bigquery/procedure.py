@@ -1,8 +1,9 @@
 """A stored procedure that rolls up: plain GoogleSQL for whoever schedules queries in BigQuery.
 
-It keeps no notes: each call rolls up every minute of its last days again. A service's day is
-replaced where it has minutes and stays as it is where it has none; what objectives count is put in
-row by row. Sources in steps coarser than a minute are for ``fleetslo warehouse rollup``.
+It keeps no notes: each call rolls up every minute of its last days again. Not knowing which rows
+were loaded directly, it lets the fuller side of a service's hour stand, so that hours whose minutes
+are kept in part only are not lost; what objectives count is put in row by row. Days that were
+restated to less, and sources in steps coarser than a minute, are for ``fleetslo warehouse rollup``.
 """
 
 import re
@@ -28,6 +29,7 @@ BEGIN
   -- CALL `{dataset}`.{name}(TIMESTAMP_ADD(TIMESTAMP_TRUNC(@run_time, DAY), INTERVAL 1 DAY), 3)
   DECLARE bound_start TIMESTAMP DEFAULT TIMESTAMP_SUB(until, INTERVAL days DAY);
   DECLARE bound_end TIMESTAMP DEFAULT until;
+  SET @@dataset_project_id = '{project}';
   SET @@dataset_id = '{bare}';
 
 {body}
@@ -83,8 +85,8 @@ def procedure(dataset: str, measures: Sequence[Measure]) -> str:
         measures: what the objectives in force count; the procedure is made again when they change.
     """
     body = ";\n\n".join(bodies(measures)) + ";"
-    bare = dataset.rpartition(".")[2]
-    return _PROCEDURE.format(dataset=dataset, name=NAME, bare=bare, body=body)
+    project, _, bare = dataset.rpartition(".")
+    return _PROCEDURE.format(dataset=dataset, project=project, name=NAME, bare=bare, body=body)
 
 
 def bodies(measures: Sequence[Measure]) -> list[str]:
@@ -92,7 +94,7 @@ def bodies(measures: Sequence[Measure]) -> list[str]:
     done = []
     for one in sums.SUMS:
         fresh = read_query(f"rollups/{one.target}").sql
-        statement = statements.sum_statement(one, contract(one.target), fresh, ours=True)
+        statement = statements.sum_statement(one, contract(one.target), fresh, ours=False)
         done.append(_bound(statement, {"services": _literal([])}))
     for selector, triples in grouped(measures):
         query = read_query(selector.query)

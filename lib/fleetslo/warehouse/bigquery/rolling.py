@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from fleetslo.warehouse.bigquery.warehouse import BigQueryWarehouse
 
 _DAY = timedelta(days=1)
-_MOST_DAYS = 31
-"""Days that one statement rolls up; BigQuery allows a few thousand partitions in one."""
+_MOST_DAYS = 7
+"""Days that one statement rolls up: what it reads is bounded by bigquery_bytes_limit, and what a
+killed process has done is noted."""
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,42 @@ from fleetslo.warehouse.sums import Sum
 _REPLACE = """\
 MERGE {table} AS stored
 USING (
+WITH rolled_rows AS (
 {rows}
+),
+
+gone AS (
+  SELECT {old_columns}
+  FROM {table} AS old
+  LEFT JOIN rolled_rows
+    ON {same_as_old}
+  WHERE
+    old.{time} >= @start
+    AND old.{time} < @end
+    AND rolled_rows.service IS NULL
+)
+
+SELECT
+  {columns},
+  FALSE AS is_gone
+FROM rolled_rows
+UNION ALL
+SELECT
+  {columns},
+  TRUE AS is_gone
+FROM gone
 ) AS rolled
 ON
   stored.{time} >= @start
   AND stored.{time} < @end
-  AND {same}
+  AND {same_as_stored}
+WHEN MATCHED AND rolled.is_gone THEN
+  DELETE
 WHEN MATCHED THEN
   UPDATE SET {values}
-WHEN NOT MATCHED BY SOURCE AND stored.{time} >= @start AND stored.{time} < @end THEN
-  DELETE
-WHEN NOT MATCHED BY TARGET THEN
+WHEN NOT MATCHED THEN
   INSERT ({columns})
   VALUES ({columns})"""
-"""A row whose grain holds a null matches none: it is deleted and put in again."""
 
 _STANDING = """\
 standing AS (
@@ -213,9 +235,20 @@ def _replaced(contract: Contract, rows: str) -> str:
         table=contract.table,
         rows=rows,
         time=contract.partition,
-        same=" AND ".join(f"stored.{name} = rolled.{name}" for name in contract.grain),
+        same_as_old=_same(contract, "old", "rolled_rows"),
+        same_as_stored=_same(contract, "stored", "rolled"),
         values=", ".join(f"{name} = rolled.{name}" for name in values),
         columns=_columns(contract),
+        old_columns=_columns(contract, "old"),
+    )
+
+
+def _same(contract: Contract, one: str, other: str) -> str:
+    """Return the condition that two rows have the same grain; null equals null."""
+    nullable = {column.name for column in contract.columns if column.nullable}
+    return " AND ".join(
+        f"{one}.{name} {'IS NOT DISTINCT FROM' if name in nullable else '='} {other}.{name}"
+        for name in contract.grain
     )
 
 
