@@ -1,7 +1,6 @@
 """What one run makes: the jobs of the schedule, or of a shard of it, or those that failed."""
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from fleetslo.fleet import Fleet
 from fleetslo.reports.jobs import Job
 from fleetslo.reports.schedule import choose, keep_named, plan_jobs
 from fleetslo.reports.scheduling.entries import Entry
+from fleetslo.reports.scheduling.records import read_record
 from fleetslo.reports.scheduling.subjects import Subjects
 
 TODAY = "today"
@@ -85,7 +85,9 @@ def plan_run(fleet: Fleet, entries: Sequence[Entry], choice: Choice, home: Path)
     """
     again: set[str] | None = None
     if choice.retry:
-        record = _record(home, choice.retry)
+        record = read_record(home, choice.retry)
+        if record is None:
+            raise UsageError(f"there is no record of a run {choice.retry!r} under {home / 'runs'}")
         choice = replace(choice, as_of=choice.as_of or record["as_of"])
         again = {job["path"] for job in record["jobs"] if job["outcome"] != "ok"}
     part = _part(choice.shard)
@@ -126,12 +128,3 @@ def _day(as_of: str, entries: Sequence[Entry]) -> str:
             "--only, or name the day"
         )
     return datetime.now(ZoneInfo(zones[0] if zones else "UTC")).date().isoformat()
-
-
-def _record(home: Path, run_id: str) -> dict[str, Any]:
-    path = home / "runs" / Path(run_id).name / "manifest.json"
-    try:
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise UsageError(f"there is no record of a run {run_id!r} at {path}") from None
-    return stored
