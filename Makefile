@@ -4,7 +4,7 @@ BIN := .venv/bin
 FLEETSLO := $(BIN)/fleetslo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-bigquery lab report test test-all covered check bench real loopback lock
+.PHONY: help setup demo demo-bigquery lab report test test-all covered check bench real loopback airflow lock
 
 help: ## say what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,13 @@ loopback: .fleetslo/loopback/installed ## make the BigQuery server on loopback t
 	.fleetslo/loopback/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r loopback.lock
 	HOME=$(CURDIR)/.fleetslo/loopback .fleetslo/loopback/bin/python -c \
 	  "from duckdb_extensions import import_extension; import_extension('spatial')"
+	@touch $@
+
+# Airflow has pins of its own, so it has an environment of its own.
+airflow: .fleetslo/airflow/installed ## make the Airflow that a test of 'schedule export' runs
+.fleetslo/airflow/installed:
+	$(PYTHON) -m venv .fleetslo/airflow
+	.fleetslo/airflow/bin/pip install --quiet --disable-pip-version-check apache-airflow==3.3.2
 	@touch $@
 
 lock: ## pin the dependencies again (needs uv)

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from fleetslo import __version__
-from fleetslo.commands import data, objectives, project, reports, site, telling, warehouse
+from fleetslo.commands import (
+    data,
+    objectives,
+    project,
+    reports,
+    scheduling,
+    site,
+    telling,
+    warehouse,
+)
 from fleetslo.commands.screen import complain
 from fleetslo.errors import Cancelled, FleetsloError, OutputError, UsageError
 
@@ -22,7 +31,7 @@ app = typer.Typer(
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(objectives.app, name="objectives")
 app.add_typer(site.app, name="site")
-for module in (project, data, reports, telling):
+for module in (project, data, reports, scheduling, telling):
     module.register(app)
 
 

@@ -19,7 +19,7 @@ from fleetslo.reports.batch import run_batch
 from fleetslo.reports.schedule import plan_jobs, read_schedule
 from fleetslo.settings import load_settings
 
-jobs = plan_jobs(read_schedule(), as_of=sys.argv[1], services=sys.argv[2:])
+jobs = plan_jobs(read_schedule(), as_of=sys.argv[1], subjects=lambda entry: sys.argv[2:])
 try:
     run_batch(jobs, load_settings({"jobs": 2}).settings)
 except FleetsloError as error:

@@ -12,6 +12,7 @@ from fleetslo.reports.jobs import Job, Silent
 from fleetslo.reports.notebooks import Notebook, find_notebook, source
 from fleetslo.reports.questions import ask_beforehand
 from fleetslo.reports.schedule import plan_jobs, read_schedule
+from fleetslo.reports.scheduling.subjects import Subjects
 from fleetslo.settings import load_settings
 from fleetslo.warehouse.base import Warehouse
 from fleetslo.warehouse.extracts import Extracts, extracted
@@ -42,14 +43,8 @@ def run(notebook: Notebook, parameters: Mapping[str, Any], fleet: Fleet) -> None
 
 def jobs_of(fleet: Fleet, as_of: datetime, only: Sequence[str] = ()) -> list[Job]:
     """Return the jobs of the packaged schedule."""
-    entries = read_schedule()
     day = f"{as_of:%Y-%m-%d}"
-    squads, services = {}, set()
-    for period in {entry.period for entry in entries}:
-        known = fleet.services(fleet.period(period, day))
-        squads[period] = known["squad"].drop_nulls().unique().sort().to_list()
-        services |= set(known["service"])
-    return plan_jobs(entries, as_of=day, services=sorted(services), squads=squads, only=only)
+    return plan_jobs(read_schedule(), as_of=day, subjects=Subjects(fleet, day), only=only)
 
 
 def batch(home: Path, warehouse: Warehouse, only: Sequence[str] = ()) -> dict[str, set[str]]:

@@ -57,29 +57,62 @@ def report(
 
 def run(
     as_of: Annotated[
-        str, typer.Option(help="the day that periods end on; default: the newest whole day of data")
+        str,
+        typer.Option(
+            help="the day that periods end on, or 'today' where the reports are due; default: the "
+            "newest whole day of data"
+        ),
     ] = "",
     only: Annotated[
         list[str] | None,
-        typer.Option(help="only this notebook, or service_slo/SERVICE; may be repeated"),
+        typer.Option(help="only this report, notebook, or service_slo/SERVICE; may be repeated"),
     ] = None,
     every: Annotated[
         str | None, typer.Option(help="only the reports made every day, week or month")
     ] = None,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="only the I-th of N parts, by a hash of each page")
+    ] = "",
+    retry: Annotated[
+        str, typer.Option(metavar="RUN", help="only the pages that failed in an earlier run")
+    ] = "",
+    plan: Annotated[bool, typer.Option("--plan", help="show what would run, and stop")] = False,
     jobs: Annotated[int | None, typer.Option(help="notebooks run at once")] = None,
     warehouse: Address = None,
+    run_id: Annotated[str | None, typer.Option(hidden=True, help="the name of the run")] = None,
+    leash: Annotated[
+        int | None, typer.Option(hidden=True, help="stop when this descriptor's other end closes")
+    ] = None,
 ) -> None:
     """Run every report of notebooks/schedule.yaml and publish the site."""
-    from fleetslo.reports.running import run_schedule
+    from fleetslo.reports.running import plan_schedule, run_schedule
+    from fleetslo.reports.scheduling.leash import stop_when_closed
+    from fleetslo.reports.scheduling.planning import Choice
     from fleetslo.settings import load_settings
 
     settings = load_settings({"warehouse": warehouse, "jobs": jobs}).settings
+    if plan:
+        planned = plan_schedule(settings, Choice(as_of, only or [], every, shard, retry))
+        table(["report", "due", "for", "pages", "period", "parameters"], planned.table())
+        say(f"{len(planned.jobs)} pages")
+        return
+    if leash is not None:
+        stop_when_closed(leash)
     with batch_progress() as watch:
         done = run_schedule(
-            settings, as_of=as_of, only=only or [], every=every, progress=watch, note=complain
+            settings,
+            as_of=as_of,
+            only=only or [],
+            every=every,
+            shard=shard,
+            retry=retry,
+            progress=watch,
+            note=complain,
+            run_id=run_id,
         )
     say(f"{len(done.results)} reports in {done.duration_s:.0f} s")
-    say(f"open {done.index}")
+    if done.index is not None:
+        say(f"open {done.index}")
     if done.shared:
         say(f"{settings.publish} shows it")
 

@@ -87,12 +87,14 @@ def run_batch(
     catalogue: Mapping[str, Mapping[str, Any]] | None = None,
     progress: BatchProgress | None = None,
     run_id: str | None = None,
+    planned: Mapping[str, int] | None = None,
 ) -> BatchReport:
     """Run the jobs, ``settings.jobs`` at a time, and publish their pages.
 
     Executed notebooks, error pages and ``manifest.json`` are kept under ``runs/<run id>`` in the
     home folder, the site under ``site``, what pages said in numbers under ``published``.
-    ``catalogue`` says squad and tier of each service, for the index.
+    ``catalogue`` says squad and tier of each service, for the index; ``planned`` how many pages
+    each report of the schedule has in all.
 
     Raises:
         NotebookFailed: at least one report failed; the good ones are published all the same.
@@ -111,7 +113,9 @@ def run_batch(
         catch_up(site, store)
     by_path = {job.path: job for job in jobs}
     as_of = next((job.as_of for job in jobs), "")
-    manifest = Manifest(run_folder, run_id, as_of, by_path, batch=settings.batch)
+    manifest = Manifest(
+        run_folder, run_id, as_of, by_path, batch=settings.batch, planned=planned or {}
+    )
     batch = _Batch(settings, manifest, site, progress or Silent(), dict(catalogue or {}))
     manifest.write("running")
     shared = None
@@ -164,7 +168,6 @@ class _Batch:
             name: notebook_environ(self._settings.model_copy(update={"report": name}))
             for name in {job.notebook for job in self._jobs.values()}
         }
-        timeout_s = self._settings.notebook_timeout_s
         tasks = [
             Execute(
                 job,
@@ -172,7 +175,7 @@ class _Batch:
                 self._manifest.run_id,
                 environs[job.notebook],
                 self._settings.project,
-                limits_of(self._settings),
+                limits_of(self._settings, job.time_limit_s),
                 engine_of(self._settings),
             )
             for job in self._jobs.values()
@@ -180,7 +183,7 @@ class _Batch:
         self._progress.planned(list(self._jobs.values()))
         for task, answer in pool.run(
             tasks,
-            limit_s=timeout_s + _MARGIN_S,
+            limit_s=max(task.limits.timeout_s for task in tasks) + _MARGIN_S,
             stop=stop,
             started=lambda task: self._progress.started(task.job),
             told=lambda task, what, value: self._progress.cell(task.job, *value),

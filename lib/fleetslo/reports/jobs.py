@@ -29,7 +29,8 @@ class Job:
 
     ``page`` is the page's name (``service_slo/<service>``), ``path`` its file in the site,
     ``report`` the first part of the name, ``period`` a text that ``Period.parse`` reads.
-    ``service`` or ``squad`` is what it is about; both None where that is the fleet.
+    ``service`` or ``squad`` is what it is about; both None where that is the fleet. ``entry`` is
+    the name that the schedule has for it, ``time_limit_s`` its own limit, if it has one.
     """
 
     notebook: str
@@ -42,6 +43,8 @@ class Job:
     as_of: str
     parameters: Mapping[str, Value]
     squad: str | None = None
+    entry: str = ""
+    time_limit_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class Manifest:
     """The record of one run, kept up to date on disk as ``manifest.json`` while it goes on.
 
     ``batch`` is the folder of what the run asked its warehouse, where it asked anything itself.
+    ``planned`` is how many pages each report of the schedule has in all, which is more than the
+    run makes where it is a shard, or some pages only.
     """
 
     folder: Path
@@ -38,6 +40,7 @@ class Manifest:
     batch: Path | None = None
     results: dict[str, Result] = field(default_factory=dict)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    planned: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -65,6 +68,7 @@ class Manifest:
             "duration_s": round((now - self.started_at).total_seconds(), 3),
             "release": published.name if published else None,
             "questions": [asdict(one) for one in questions(self.batch)] if self.batch else [],
+            "planned": dict(self.planned),
             "jobs": [self._job(path, job) for path, job in self.jobs.items()],
         }
         return write_file(self.path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
@@ -72,6 +76,7 @@ class Manifest:
     def _job(self, path: str, job: Job) -> dict[str, Any]:
         result = self.results.get(path)
         asked = {
+            "entry": job.entry,
             "page": job.page,
             "path": job.path,
             "notebook": job.notebook,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from fleetslo.fleet import Fleet, open_fleet
 from fleetslo.periods import Period
@@ -11,11 +10,22 @@ from fleetslo.reports.jobs import BatchProgress, Silent
 from fleetslo.reports.manifest import new_run_id
 from fleetslo.reports.notebooks import describe, find_notebook
 from fleetslo.reports.questions import ask_beforehand
-from fleetslo.reports.schedule import Entry, plan_jobs, read_schedule
+from fleetslo.reports.schedule import read_schedule
+from fleetslo.reports.scheduling.planning import Choice, Plan, plan_run
 from fleetslo.reports.single import run_report
 from fleetslo.settings import Settings
 from fleetslo.warehouse.base import open_warehouse
 from fleetslo.warehouse.extracts import Extracts, extracted
+
+
+def plan_schedule(settings: Settings, choice: Choice) -> Plan:
+    """Return what ``run_schedule`` would run, for whom and over what period; nothing runs.
+
+    Raises:
+        WarehouseMissing, WarehouseEmpty, PeriodError, NoData: the fleet has no such period.
+        FleetsloError: see ``plan_run``.
+    """
+    return plan_run(open_fleet(settings.warehouse), read_schedule(), choice, settings.home)
 
 
 def run_schedule(
@@ -24,34 +34,33 @@ def run_schedule(
     as_of: str = "",
     only: Sequence[str] = (),
     every: str | None = None,
+    shard: str = "",
+    retry: str = "",
     progress: BatchProgress | None = None,
     note: Callable[[str], None] | None = None,
+    run_id: str | None = None,
 ) -> BatchReport:
     """Run the reports of ``notebooks/schedule.yaml`` and publish the site.
 
     What their notebooks declare is asked once for the whole fleet, before the first one runs.
-
-    ``as_of`` empty is the newest whole day of data, ``only`` keeps some reports and ``every`` those
-    of one rhythm; see ``plan_jobs``. ``note`` is told what a reader should know before it runs.
+    ``Choice`` says what is kept of the schedule. ``note`` is told what a reader should know before
+    it runs.
 
     Raises:
         WarehouseMissing, WarehouseEmpty, PeriodError, NoData: before anything runs.
         NotebookError, WarehouseError: what is declared is wrong, or would read too much.
         NotebookFailed, Cancelled, OutputError: see ``run_batch``.
     """
-    run_id = new_run_id()
-    with extracted(settings.home, open_warehouse(settings.warehouse), run_id) as extracts:
-        return _run(
-            settings, extracts, as_of, only, every, progress or Silent(), note or (lambda _: None)
-        )
+    choice = Choice(as_of, only, every, shard, retry)
+    warehouse = open_warehouse(settings.warehouse)
+    with extracted(settings.home, warehouse, run_id or new_run_id()) as extracts:
+        return _run(settings, extracts, choice, progress or Silent(), note or (lambda _: None))
 
 
 def _run(
     settings: Settings,
     extracts: Extracts,
-    as_of: str,
-    only: Sequence[str],
-    every: str | None,
+    choice: Choice,
     progress: BatchProgress,
     note: Callable[[str], None],
 ) -> BatchReport:
@@ -61,37 +70,16 @@ def _run(
             f"{max(late.values())} days changed since the last rollup and are not in these "
             "reports; run 'fleetslo warehouse rollup' first"
         )
-    end = as_of or f"{fleet.last_day:%Y-%m-%d}"
-    entries = read_schedule()
-    catalogue, squads = _catalogue(fleet, entries, end)
-    jobs = plan_jobs(
-        entries, as_of=end, services=sorted(catalogue), squads=squads, every=every, only=only
-    )
-    ask_beforehand(jobs, fleet, extracts, settings, progress, note)
+    plan = plan_run(fleet, read_schedule(), choice, settings.home)
+    ask_beforehand(plan.jobs, fleet, extracts, settings, progress, note)
     return run_batch(
-        jobs,
+        plan.jobs,
         settings.model_copy(update={"batch": extracts.folder}),
-        catalogue=catalogue,
+        catalogue=plan.catalogue,
         progress=progress,
         run_id=extracts.run,
+        planned=plan.planned,
     )
-
-
-def _catalogue(
-    fleet: Fleet, entries: Sequence[Entry], end: str
-) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, list[str]]]:
-    """Return squad and tier of every service of the schedule's periods, and each period's squads.
-
-    A squad is one that owns at least one service; a service without a squad belongs to none.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    squads: dict[str, list[str]] = {}
-    for period in sorted({entry.period for entry in entries}):
-        services = fleet.services(fleet.period(period, end))
-        squads[period] = services["squad"].drop_nulls().unique().sort().to_list()
-        for row in services.iter_rows(named=True):
-            found[row["service"]] = {"squad": row["squad"], "tier": row["tier"]}
-    return found, squads
 
 
 def one_report(

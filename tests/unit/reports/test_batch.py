@@ -78,7 +78,7 @@ def fleet(project):
 
 def run(services, as_of="2026-11-01", **more):
     settings = load_settings({"jobs": 2}).settings
-    jobs = plan_jobs(read_schedule(), as_of=as_of, services=services)
+    jobs = plan_jobs(read_schedule(), as_of=as_of, subjects=lambda entry: services)
     return run_batch(jobs, settings, **more)
 
 
@@ -278,7 +278,7 @@ def test_a_report_whose_end_only_the_notebook_knows_is_the_latest(fleet, values,
 def test_the_tasks_of_a_worker_do_in_this_process_what_they_do_in_theirs(fleet):
     """Execute and draw here, where coverage sees it."""
     settings = load_settings().settings
-    jobs = plan_jobs(read_schedule(), as_of="2026-11-01", services=["a", "bad"])
+    jobs = plan_jobs(read_schedule(), as_of="2026-11-01", subjects=lambda entry: ["a", "bad"])
     ours, theirs = Pipe()
     surroundings = Surroundings(theirs, lambda code: None)
     environ = notebook_environ(settings)

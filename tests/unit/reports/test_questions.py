@@ -96,7 +96,9 @@ def beforehand(tmp_path, limit, note):
     plain = open_fleet().warehouse
     with extracted(tmp_path / "home", Billed(plain), "run") as extracts:
         fleet = Fleet(settings, extracts)
-        jobs = plan_jobs(read_schedule(), as_of=fleet.last_day, services=["checkout", "b", "c"])
+        jobs = plan_jobs(
+            read_schedule(), as_of=fleet.last_day, subjects=lambda entry: ["checkout", "b", "c"]
+        )
         ask_beforehand(jobs, fleet, extracts, settings, Silent(), note)
         return questions(extracts.folder)
 

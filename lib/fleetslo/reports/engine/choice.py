@@ -24,8 +24,10 @@ def engine_of(settings: Settings) -> Literal["fork", "kernel"]:
     return settings.engine
 
 
-def limits_of(settings: Settings) -> Limits:
-    """Return the limits of one notebook."""
+def limits_of(settings: Settings, time_limit_s: float | None = None) -> Limits:
+    """Return the limits of one notebook; it may have a time limit of its own."""
     return Limits(
-        settings.notebook_timeout_s, settings.cell_timeout_s, settings.notebook_memory_mib * 2**20
+        settings.notebook_timeout_s if time_limit_s is None else time_limit_s,
+        settings.cell_timeout_s,
+        settings.notebook_memory_mib * 2**20,
     )

@@ -1,0 +1,197 @@
+"""The daemon: it looks at the schedule, and starts what is due in processes of their own."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Protocol
+
+from apscheduler.events import EVENT_SCHEDULER_STARTED  # type: ignore[import-untyped]
+from apscheduler.executors.pool import ThreadPoolExecutor  # type: ignore[import-untyped]
+from apscheduler.schedulers.blocking import BlockingScheduler  # type: ignore[import-untyped]
+from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]
+
+from fleetslo.errors import FleetsloError
+from fleetslo.reports.schedule import read_schedule
+from fleetslo.reports.scheduling.attempts import Attempts, Ended
+from fleetslo.reports.scheduling.groups import Due, Group, groups_of
+from fleetslo.reports.scheduling.memory import Memory
+from fleetslo.reports.scheduling.queue import Missed, Queue, to_run
+
+# A clock that was put forward, or a machine that slept, is noticed after this long.
+_LOOK_S = 15
+
+
+class Watcher(Protocol):
+    """Somebody who is told what the daemon does; see ``metrics``."""
+
+    def planned(self, groups: Sequence[Group], now: datetime) -> None:
+        """Be told the schedule, whenever it was looked at."""
+
+    def ended(self, ended: Ended) -> None:
+        """Be told what became of a batch."""
+
+
+class Daemon:
+    """Runs the schedule until it is told to stop.
+
+    SIGTERM and SIGINT let the batches that run come to their end and start no other; a second one
+    cancels them. SIGHUP reads the schedule again; one that is wrong changes nothing.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        attempts: Attempts,
+        *,
+        missed: Missed,
+        at_once: int,
+        watcher: Watcher,
+        say: Callable[[str], None],
+    ) -> None:
+        self._memory = memory
+        self._attempts = attempts
+        self._missed: Missed = missed
+        self._watcher = watcher
+        self._say = say
+        self.queue = Queue(missed)
+        self._groups: dict[str, Group] = {}
+        self._taken: dict[str, datetime] = {}
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._reread = False
+        self._workers = [
+            threading.Thread(target=self._work, name=f"batch-{n}") for n in range(at_once)
+        ]
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._scheduler = BlockingScheduler(
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "misfire_grace_time": None},
+            timezone=UTC,
+        )
+        self._started = threading.Event()
+        self._scheduler.add_listener(lambda _: self._started.set(), EVENT_SCHEDULER_STARTED)
+
+    def run(self) -> None:
+        """Run until a signal ends it, and every batch has ended."""
+        for number, handler in (
+            (signal.SIGTERM, self._stop),
+            (signal.SIGINT, self._stop),
+            (signal.SIGHUP, self._hang_up),
+        ):
+            signal.signal(number, handler)
+        groups = groups_of(read_schedule())
+        self._follow(groups)
+        self._say(f"follows the schedule: {_reports(groups)}")
+        for worker in self._workers:
+            worker.start()
+        self._scheduler.add_job(self._look, IntervalTrigger(seconds=_LOOK_S), id="look")
+        self._scheduler.add_job(self._look, id="start")
+        self._scheduler.start()  # until a handler shuts it down
+        for worker in self._workers:
+            worker.join()
+
+    def _follow(self, groups: Sequence[Group]) -> None:
+        now = datetime.now(UTC)
+        with self._lock:
+            self._groups = {group.key: group for group in groups}
+            self._memory.follow(self._groups, now)
+            self._taken = {
+                key: self._taken.get(key, self._memory.until(key)) for key in self._groups
+            }
+            for group in groups:
+                if (until := self._memory.until(group.key)) > now:
+                    self._say(
+                        f"{', '.join(group.names)}: ran for {until:%Y-%m-%d %H:%M} UTC already, "
+                        "which is still to come by this clock; nothing is run until then. "
+                        f"Where the clock was wrong then, remove {self._memory.path}"
+                    )
+        for job in self._scheduler.get_jobs():
+            if job.id not in {"look", "start"} and job.id not in self._groups:
+                job.remove()
+        for group in groups:
+            self._scheduler.add_job(
+                self._look, group.timing.trigger, id=group.key, replace_existing=True
+            )
+        self._watcher.planned(groups, now)
+
+    def _look(self) -> None:
+        """Put into the queue what has become due since the last look."""
+        if self._stopping:
+            return
+        if self._reread:
+            self._reread = False
+            self._read_again()
+        now = datetime.now(UTC)
+        with self._lock:
+            for key, group in self._groups.items():
+                times = list(group.timing.between(self._taken[key], now))
+                if not times:
+                    continue
+                self._taken[key] = times[-1]
+                chosen = to_run(times, now, self._missed)
+                for at in chosen:
+                    self.queue.add(Due(group, at))
+                if not chosen:
+                    self._memory.settle(key, times[-1])
+                if len(chosen) < len(times):
+                    self._say(
+                        f"{', '.join(group.names)}: {len(times) - len(chosen)} missed times are "
+                        "left out"
+                    )
+            groups = list(self._groups.values())
+        self._watcher.planned(groups, now)
+
+    def _read_again(self) -> None:
+        try:
+            groups = groups_of(read_schedule())
+        except FleetsloError as error:
+            self._say(f"the schedule stays as it was: {error}")
+            return
+        self._follow(groups)
+        self._say(f"the schedule is read again: {_reports(groups)}")
+
+    def _work(self) -> None:
+        while (due := self.queue.take()) is not None:
+            self._say(f"{due}: begins, as of {due.as_of}")
+            ended = Ended(due, "failed", failed=due.group.names)
+            try:
+                ended = self._attempts.run(due)
+            except OSError as error:
+                self._say(f"{due}: cannot be started: {error}")
+            with self._lock:
+                if ended.outcome != "cancelled":
+                    self._memory.settle(due.group.key, due.at)
+            self._watcher.ended(ended)
+            self.queue.done(due)
+            failed = f": {', '.join(ended.failed)}" if ended.failed else ""
+            self._say(f"{due}: {ended.outcome}{failed}")
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._stopping:
+            # Not here: a handler may interrupt a thread that holds the lock it would need.
+            threading.Thread(target=self._attempts.cancel, name="cancel").start()
+            return
+        self._stopping = True
+        threading.Thread(target=self._end, name="end", daemon=True).start()
+
+    def _end(self) -> None:
+        if self.queue.running:
+            self._say("ends after the batch that runs; a second signal cancels it")
+        self.queue.close()
+        self._started.wait()  # a scheduler that has not started cannot be shut down
+        self._scheduler.shutdown(wait=False)
+
+    def _hang_up(self, number: int, frame: FrameType | None) -> None:
+        self._reread = True
+        threading.Thread(target=self._wake, name="reread").start()
+
+    def _wake(self) -> None:
+        self._scheduler.add_job(self._look, id="start", replace_existing=True)
+
+
+def _reports(groups: Sequence[Group]) -> str:
+    count = sum(len(group.entries) for group in groups)
+    return "1 report" if count == 1 else f"{count} reports"

@@ -1,0 +1,79 @@
+"""A project with the demo fleet's warehouse, and daemons over it that can be hurt."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fault_project import Project
+
+COMMAND = [sys.executable, "-P", "-c", "from fleetslo.cli import main; main()"]
+
+# Months, so that a run of any day has them; the demo fleet ends on 1 November 2026.
+SCHEDULE = """\
+reports:
+- {notebook: reports/one, page: one, every: day, zone: Europe/Berlin, period: 2026-10, retries: 1}
+"""
+
+
+class DaemonProject(Project):
+    """A project whose report ``one`` is due every day."""
+
+    def __init__(self, folder: Path, warehouse: str) -> None:
+        super().__init__(folder)
+        self.warehouse = warehouse
+        self.schedule(SCHEDULE)
+
+    def schedule(self, text: str) -> None:
+        """Write the schedule."""
+        (self.folder / "notebooks" / "schedule.yaml").write_text(text)
+
+    def command(self, *words: str) -> subprocess.Popen:
+        """Start a command of the tool; what it says goes to ``said.log``."""
+        environ = {
+            **os.environ,
+            "TMPDIR": str(self.scratch),
+            "FLEETSLO_HOME": str(self.home),
+            "FLEETSLO_WAREHOUSE": self.warehouse,
+        }
+        with (self.folder / "said.log").open("ab") as log:
+            return subprocess.Popen(
+                [*COMMAND, *words], cwd=self.folder, env=environ, stdout=log, stderr=log
+            )
+
+    def daemon(self, *words: str) -> subprocess.Popen:
+        """Start a daemon that waits little before it tries again."""
+        return self.command("schedule", "--wait", "0.1", *words)
+
+    def said(self) -> str:
+        """Return what all commands have said."""
+        path = self.folder / "said.log"
+        return path.read_text() if path.exists() else ""
+
+    def settled(self, key: str = "0 0 6 * * * Europe/Berlin") -> datetime | None:
+        """Return up to when a group has run, as the daemon remembers it."""
+        path = self.home / "schedule" / "state.json"
+        if not path.exists():
+            return None
+        text = json.loads(path.read_text())["settled_until"].get(key)
+        return text and datetime.fromisoformat(text)
+
+    def missed(self, days: int, key: str = "0 0 6 * * * Europe/Berlin") -> None:
+        """Let the last daemon have run so many days ago."""
+        path = self.home / "schedule" / "state.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        then = datetime.now(UTC) - timedelta(days=days)
+        path.write_text(json.dumps({"format": 1, "settled_until": {key: then.isoformat()}}))
+
+    def runs(self) -> list[dict]:
+        """Return the manifests of all runs, oldest first."""
+        return [
+            json.loads(path.read_text())
+            for path in sorted((self.home / "runs").glob("*/manifest.json"))
+        ]
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        """Return day and outcome of each run, oldest first."""
+        return [(run["as_of"], run["outcome"]) for run in self.runs()]

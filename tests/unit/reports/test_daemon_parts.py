@@ -1,0 +1,165 @@
+"""What the daemon is made of: which missed times run, in what order, and what it remembers."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fleetslo.errors import OutputError, UsageError
+from fleetslo.reports.scheduling.backfill import Stretch, due_days
+from fleetslo.reports.scheduling.entries import Entry
+from fleetslo.reports.scheduling.groups import Due, groups_of
+from fleetslo.reports.scheduling.memory import Memory, alone
+from fleetslo.reports.scheduling.metrics import Metrics, listen_address, serving
+from fleetslo.reports.scheduling.queue import Queue, to_run
+from fleetslo.reports.scheduling.records import Done
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+TIMES = [NOON - timedelta(days=2), NOON - timedelta(days=1), NOON - timedelta(minutes=1)]
+
+
+def entry(name, **more):
+    return Entry(notebook="reports/x", name=name, page=name, **more)
+
+
+def test_of_missed_times_the_latest_or_all_or_none_run():
+    assert to_run(TIMES, NOON, "latest") == TIMES[-1:]
+    assert to_run(TIMES, NOON, "all") == TIMES
+    assert to_run(TIMES, NOON, "skip") == TIMES[-1:]  # a minute late is not missed
+    assert to_run(TIMES[:2], NOON, "skip") == []
+    assert to_run(TIMES[:2], NOON, "latest") == TIMES[1:2]
+    assert to_run([], NOON, "latest") == []
+
+
+def test_reports_of_one_timing_are_one_group():
+    groups = groups_of(
+        [
+            entry("a"),
+            entry("b", cron="0  6 * * MON", priority=5),  # as 'every: week', written otherwise
+            entry("c", every="day"),
+            entry("d", zone="Asia/Tokyo", priority=9, retries=4),
+        ]
+    )
+    assert [group.names for group in groups] == [["d"], ["b", "a"], ["c"]]
+    assert (groups[0].retries, groups[0].priority, groups[1].priority) == (4, 9, 5)
+
+
+def test_the_queue_gives_the_most_important_and_one_batch_per_group():
+    low, high = groups_of([entry("low", every="day"), entry("high", priority=3)])[::-1]
+    queue = Queue("latest")
+    queue.add(Due(low, TIMES[0]))
+    queue.add(Due(high, TIMES[1]))
+    queue.add(Due(low, TIMES[2]))  # takes the place of the older one
+    assert len(queue) == 2
+    assert queue.take() == Due(high, TIMES[1])
+    queue.add(Due(high, TIMES[2]))
+    assert queue.take() == Due(low, TIMES[2])  # high runs still
+    assert (len(queue), queue.running) == (1, 2)
+    queue.done(Due(high, TIMES[1]))
+    assert queue.take() == Due(high, TIMES[2])
+    queue.close()
+    assert queue.take() is None
+
+
+def test_where_all_times_run_none_takes_the_place_of_another():
+    (group,) = groups_of([entry("a")])
+    queue = Queue("all")
+    for at in TIMES[:2]:
+        queue.add(Due(group, at))
+    assert queue.take() == Due(group, TIMES[0])
+    queue.done(Due(group, TIMES[0]))
+    assert queue.take() == Due(group, TIMES[1])
+
+
+def test_a_group_is_remembered_and_a_new_one_has_missed_nothing(tmp_path):
+    memory = Memory(tmp_path)
+    memory.follow(["a", "b"], TIMES[0])
+    memory.settle("a", TIMES[2])
+    memory.settle("a", TIMES[1])  # a batch that ended out of order takes nothing back
+    again = Memory(tmp_path)
+    again.follow(["a", "c"], NOON)
+    assert (again.until("a"), again.until("c")) == (TIMES[2], NOON)
+    again.settle("b", NOON)  # no longer in the schedule
+    stored = json.loads((tmp_path / "schedule/state.json").read_text())
+    assert stored["settled_until"].keys() == {"a", "c"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"format": 2}', '{"format": 1, "settled_until": {"a": 5}}']
+)
+def test_a_memory_that_cannot_be_read_is_not_guessed_at(tmp_path, text):
+    (tmp_path / "schedule").mkdir()
+    (tmp_path / "schedule/state.json").write_text(text)
+    with pytest.raises(OutputError, match=r"state.json: cannot be read .*move it away"):
+        Memory(tmp_path)
+
+
+def test_one_daemon_at_a_time_looks_after_a_home(tmp_path):
+    second = pytest.raises(UsageError, match="another 'fleetslo schedule'")
+    with alone(tmp_path), second, alone(tmp_path):
+        pass
+    with alone(tmp_path):
+        pass
+
+
+def manifest(home, run, outcomes, planned, as_of="2026-11-02", release="r"):
+    folder = home / "runs" / run
+    folder.mkdir(parents=True)
+    jobs = [{"entry": "a", "path": path, "outcome": outcome} for path, outcome in outcomes.items()]
+    record = {"as_of": as_of, "release": release, "planned": {"a": planned}, "jobs": jobs}
+    (folder / "manifest.json").write_text(json.dumps(record))
+
+
+def test_a_day_is_done_when_every_page_of_it_was_published(tmp_path):
+    (group,) = groups_of([entry("a")])
+    due = Due(group, datetime(2026, 11, 2, 6, tzinfo=UTC))
+    assert due not in Done(tmp_path)
+    manifest(tmp_path, "1", {"p": "ok", "q": "failed"}, planned=3)
+    manifest(tmp_path, "2", {"r": "ok"}, planned=3)  # another shard
+    manifest(tmp_path, "3", {"q": "ok"}, planned=3, release=None)  # made, but never published
+    manifest(tmp_path, "4", {"q": "ok"}, planned=3, as_of="2026-11-09")
+    (tmp_path / "runs/5").mkdir()
+    (tmp_path / "runs/5/manifest.json").write_text("{")
+    assert due not in Done(tmp_path)
+    manifest(tmp_path, "6", {"q": "ok"}, planned=3)
+    assert due in Done(tmp_path)
+    manifest(tmp_path, "7", {"p": "ok"}, planned=4)  # a service more
+    assert due not in Done(tmp_path)
+
+
+def test_a_backfill_has_each_scheduled_day_once():
+    entries = [
+        entry("week", zone="Asia/Tokyo"),
+        entry("often", cron="0 */6 * * *"),
+        entry("off", cron="0 6 1 1 *"),
+    ]
+    stretch = Stretch.parse("2026-11-01", "2026-11-03")
+    found = [(due.group.names, due.as_of) for due in due_days(entries, stretch)]
+    # 2 November is the Monday; in Tokyo its 06:00 is 21:00 of Sunday in UTC, after the last of
+    # four times of that day.
+    assert found == [
+        (["often"], "2026-11-01"), (["week"], "2026-11-02"), (["often"], "2026-11-02"), (["often"], "2026-11-03"),
+    ]  # fmt: skip
+    assert [due.as_of for due in due_days(entries, stretch, ["week"])] == ["2026-11-02"]
+    with pytest.raises(UsageError, match="--from 2026-11-03 is after --to 2026-11-01"):
+        Stretch.parse("2026-11-03", "2026-11-01")
+    with pytest.raises(UsageError, match="--to 'soon' is no day; write 2026-11-01"):
+        Stretch.parse("2026-11-03", "soon")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("9108", ("127.0.0.1", 9108)), (":9108", ("127.0.0.1", 9108)), ("0.0.0.0:80", ("0.0.0.0", 80)), ("[::1]:80", ("::1", 80))],  # noqa: S104
+)  # fmt: skip
+def test_metrics_are_on_loopback_unless_told_otherwise(text, address):
+    assert listen_address(text) == address
+
+
+def test_a_port_that_cannot_be_had_is_named():
+    for text in ("host", "host:", "1:99999"):
+        with pytest.raises(UsageError, match="names no port; write 9108"):
+            listen_address(text)
+    with serving(Metrics(), ("127.0.0.1", 0), lambda: (0, 0)) as port:
+        taken = pytest.raises(OutputError, match=f"127.0.0.1:{port}: .*choose another port")
+        with taken, serving(Metrics(), ("127.0.0.1", port), lambda: (0, 0)):
+            pass
