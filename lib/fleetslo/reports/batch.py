@@ -183,7 +183,7 @@ class _Batch:
         self._progress.planned(list(self._jobs.values()))
         for task, answer in pool.run(
             tasks,
-            limit_s=max(task.limits.timeout_s for task in tasks) + _MARGIN_S,
+            limit_s=max((task.limits.timeout_s for task in tasks), default=0) + _MARGIN_S,
             stop=stop,
             started=lambda task: self._progress.started(task.job),
             told=lambda task, what, value: self._progress.cell(task.job, *value),
