@@ -30,7 +30,8 @@ class Job:
     ``page`` is the page's name (``service_slo/<service>``), ``path`` its file in the site,
     ``report`` the first part of the name, ``period`` a text that ``Period.parse`` reads.
     ``service`` or ``squad`` is what it is about; both None where that is the fleet. ``entry`` is
-    the name that the schedule has for it, ``time_limit_s`` its own limit, if it has one.
+    the name that the schedule has for it, ``time_limit_s`` its own limit, if it has one. ``key``
+    is the same for two jobs that give the same page; empty where nobody has worked it out.
     """
 
     notebook: str
@@ -45,6 +46,7 @@ class Job:
     squad: str | None = None
     entry: str = ""
     time_limit_s: float | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one job. ``executed`` is the executed notebook, partial after a failure."""
+    """What became of one job. ``executed`` is the executed notebook, partial after a failure.
+
+    ``reused_from`` is the run that executed it, where an earlier one had for the same key.
+    """
 
     outcome: Outcome
     duration_s: float
@@ -100,6 +105,7 @@ class Result:
     head: Head = field(default_factory=Head)
     cell_durations_s: tuple[float | None, ...] = ()
     peak_memory_bytes: int | None = None
+    reused_from: str | None = None
 
     @property
     def says(self) -> str:

@@ -77,6 +77,7 @@ class Manifest:
         result = self.results.get(path)
         asked = {
             "entry": job.entry,
+            "key": job.key,
             "page": job.page,
             "path": job.path,
             "notebook": job.notebook,
@@ -92,6 +93,7 @@ class Manifest:
         return {
             **asked,
             "outcome": result.outcome,
+            "reused_from": result.reused_from,
             "duration_s": round(result.duration_s, 3),
             "cell_durations_s": list(result.cell_durations_s),
             "peak_memory_bytes": result.peak_memory_bytes,
