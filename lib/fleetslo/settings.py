@@ -93,6 +93,9 @@ class Settings(BaseModel):
     keep_releases: Annotated[
         int, Field(ge=1, description="published sites kept for going back")
     ] = 3
+    keep_releases_days: Annotated[
+        int, Field(ge=0, description="days that they are kept in any case, however many they are")
+    ] = 0
     publish: Annotated[
         str, Field(description="where a run publishes its site, too: gs://bucket/prefix, or empty")
     ] = ""

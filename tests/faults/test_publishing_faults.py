@@ -233,7 +233,7 @@ def test_the_commands_say_what_is_published_where(told: Any, site: SmallSite) ->
     site.publish(FIRST, ["fleet", "other"])
     code, out, _ = told("show")
     assert code == 0
-    assert out.startswith(
+    assert out.endswith(
         "gs://reports/slo does not show what is published here: 'fleetslo site publish'\n"
     )
     assert f"current/index.html   {FIRST}" in out
@@ -243,9 +243,41 @@ def test_the_commands_say_what_is_published_where(told: Any, site: SmallSite) ->
     assert out.splitlines()[1] == f"{count} files uploaded, 0 unchanged since the release before"
     assert err == f"uploading: {count} of {count}\n"
     code, out, _ = told("show")
-    rows = [line.split() for line in out.splitlines() if FIRST in line]
-    assert [(row[1], row[-2:]) for row in rows] == [(FIRST, ["2", "1"])] * 2
-    assert rows[1][0] == "gs://reports/slo/index.html"
+    rows = [line.split() for line in out.splitlines() if "index.html" in line]
+    assert [(row[0], row[1], row[4]) for row in rows] == [
+        (str(site.folder / "current" / "index.html"), FIRST, "2"),
+        ("gs://reports/slo/index.html", FIRST, "2"),
+    ]
+    assert rows[0][-2:] == [f"{sum(map(len, site.files().values())) / 2**20:.1f}", "MiB"]
+
+
+def test_the_command_goes_back_and_says_what_is_kept_and_stale(told: Any, site: SmallSite) -> None:
+    for run_id in (FIRST, SECOND):
+        site.publish(run_id)
+        assert told("publish")[0] == 0
+    assert told("switch", FIRST) == (
+        0,
+        f"gs://reports/slo shows {FIRST}\n{site.folder} shows {FIRST}\n",
+        "",
+    )
+    run = site.home / "runs" / "20261103T060000Z-cccc"
+    run.mkdir(parents=True)
+    jobs = [{"page": "fleet", "outcome": "ok"}, {"page": "one/b", "outcome": "timed_out"}]
+    (run / "manifest.json").write_text(json.dumps({"outcome": "failed", "jobs": jobs}))
+    code, out, _ = told("show")
+    assert code == 0
+    readers = [(line.split()[0], line.split()[-1]) for line in out.splitlines() if "T06" in line]
+    assert readers[2:6] == [(SECOND, "kept"), (FIRST, "shown")] * 2
+    assert out.endswith(
+        f"run {run.name} did not make 1 of its 2 reports;\n"
+        "of these readers see an earlier page, or none:\n  one/b\n"
+    )
+    code, _, err = told("switch", "20250101T000000Z-dead")
+    assert code == 60
+    assert err == (
+        f"fleetslo: {site.folder}: release 20250101T000000Z-dead is not kept there; kept are: "
+        f"{SECOND}, {FIRST}\n"
+    )
 
 
 def test_prune_says_what_goes_and_does_it(told: Any, site: SmallSite) -> None:

@@ -18,6 +18,7 @@ from fleetslo.errors import OutputError
 from fleetslo.reports.publishing import layout
 from fleetslo.reports.publishing.pruning import kept_releases, prune_store
 from fleetslo.reports.publishing.reading import contents_of, current
+from fleetslo.reports.publishing.returning import show_again
 from fleetslo.reports.publishing.sharing import catch_up, publish_site
 from fleetslo.reports.publishing.store import packed
 from fleetslo.reports.site import read_published
@@ -79,7 +80,7 @@ def test_a_site_in_the_bucket_reads_the_same_as_the_one_in_the_folder(
     entry = f"../{SLUG}/review.html"  # from the feed, an address that stays
     assert entry in feed.text
     assert (
-        f'location.replace("../" + current.release + "{SLUG}/review.html"'
+        f'"../" + current.release + "{SLUG}/review.html"'
         in fetched(storage.address(f"{SLUG}/review.html")).text
     )
 
@@ -327,6 +328,65 @@ def test_nothing_published_here_is_said(site: SmallSite, storage: StorageServer)
         publish_site(site.folder, storage.store())
 
 
+def test_going_back_shows_an_earlier_release_here_and_there(
+    site: SmallSite, storage: StorageServer
+) -> None:
+    store = storage.store()
+    site.publish(FIRST, ["fleet", "review"], text="the first")
+    publish_site(site.folder, store)
+    first, index, feed = site.files(), index_of(storage), store.read("feeds/payments.atom")
+    site.publish(SECOND, ["fleet", "review", "wrong"], text="the second")
+    publish_site(site.folder, store)
+    second = site.files()
+    assert index_of(storage) != index
+
+    assert show_again(site.folder, store, FIRST) == [store.address, str(site.folder)]
+    now = site.files()
+    assert {path: now[path] for path in first} == first
+    # Whoever has a page of the second one open asks for its style now.
+    assert set(now) - set(first) == {
+        path for path in second if path.startswith("assets/") and path not in first
+    }
+    assert index_of(storage) == index
+    again = store.read("feeds/payments.atom")
+    assert feed is not None
+    assert again is not None
+    assert again[0] == feed[0]
+    assert fetched(storage.address("current.json")).json()["pages"] == 2
+
+    # The next run builds on the first release, and what was wrong stays away.
+    site.publish(THIRD, ["other"])
+    publish_site(site.folder, store)
+    shown = linked_from(storage.address("index.html"), index_of(storage))
+    names = {url.rpartition("/")[2] for url in shown}
+    assert {"fleet.html", "review.html", "other.html"} <= names
+    assert "wrong.html" not in names
+    page = fetched(storage.address(f"releases/{THIRD}/{SLUG}/fleet.html"))
+    assert "the first" in page.text
+
+
+def test_going_back_to_what_is_not_kept_in_both_places_changes_nothing(
+    site: SmallSite, storage: StorageServer, tmp_path: Path
+) -> None:
+    store = storage.store()
+    site.publish(FIRST)
+    site.publish(SECOND)
+    publish_site(site.folder, store)
+    before, index = site.files(), index_of(storage)
+    kept = {str(site.folder): f"{SECOND}, {FIRST}", store.address: SECOND}
+    for run_id, where in ((THIRD, str(site.folder)), (FIRST, store.address)):
+        said = f"{where}: release {run_id} is not kept there; kept are: {kept[where]}"
+        with pytest.raises(OutputError) as caught:
+            show_again(site.folder, store, run_id)
+        assert str(caught.value) == said
+    assert (site.files(), index_of(storage)) == (before, index)
+    assert show_again(site.folder, None, FIRST) == [str(site.folder)]
+    # A machine without a site can do it, too; nothing appears there.
+    other = SmallSite(tmp_path / "elsewhere")
+    assert show_again(other.folder, store, SECOND) == [store.address]
+    assert not (other.folder / "current").exists()
+
+
 @pytest.mark.browser
 def test_a_reader_goes_from_the_index_to_a_page_and_back_and_in_by_an_address_that_stays(
     site: SmallSite, storage: StorageServer, chromium: object
@@ -359,4 +419,12 @@ def test_a_reader_goes_from_the_index_to_a_page_and_back_and_in_by_an_address_th
     assert "the first" in page.inner_text("body")
     assert style_of(FIRST)[0] in page.content()
     assert errors == []
+    # An address of a page that readers are to see no longer leads to the index.
+    show_again(site.folder, storage.store(), FIRST)
+    site.publish(THIRD, ["third"])
+    publish_site(site.folder, storage.store())
+    show_again(site.folder, storage.store(), FIRST)
+    page.goto(storage.address(f"{SLUG}/third.html"))
+    page.wait_for_url(storage.address("index.html"))
+    assert errors == [f"404 {storage.address(f'releases/{FIRST}/{SLUG}/third.html')}"]
     context.close()

@@ -1,14 +1,15 @@
 """Readers who go on reading while releases are published; none may meet a broken page or a mixture."""
 
-import random
-import re
+import json
+import os
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -17,6 +18,8 @@ from tests.storage import StorageServer
 
 from fleetslo.reports.publishing.sharing import publish_site
 from fleetslo.reports.site import prune
+
+ROOT = Path(__file__).parent.parent.parent
 
 # A web server over the folder, as any is: the link is followed anew for every request.
 SERVER = """
@@ -55,88 +58,52 @@ def run_of(number: int) -> str:
     return f"20261101T06{number:04}Z-aaaa"
 
 
-class Readers:
-    """Many of them, each opening index and pages with what these ask for, until told to stop."""
+@contextmanager
+def reading(count: int, root: str) -> Iterator[dict[str, Any]]:
+    """Let many read while the body runs; what they met is in the dictionary afterwards.
 
-    def __init__(self, count: int, root: str) -> None:
-        self.count, self.root = count, root
-        self.done = threading.Event()
-        self.wrong: list[str] = []
-        self.opened: Counter[str] = Counter()
-        self.releases: set[str] = set()
-
-    def __enter__(self) -> "Readers":
-        self._threads = [
-            threading.Thread(target=self._read, args=(number,)) for number in range(self.count)
+    A hundred share a process: more would wait for each other, not for the server.
+    """
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    met: dict[str, Any] = {"wrong": [], "opened": Counter(), "releases": set()}
+    shares = [min(100, count - begun) for begun in range(0, count, 100)]
+    with ExitStack() as stack:
+        groups = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.reading", str(share), root],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env=environ,
+                )
+            )
+            for share in shares
         ]
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.done.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _read(self, number: int) -> None:
-        chance = random.Random(number)  # noqa: S311  when they come, not a secret
-        with requests.Session() as session:
-            session.trust_env = False
-            while True:
-                try:
-                    self._visit(session, chance)
-                except requests.RequestException as error:
-                    self.wrong.append(repr(error))
-                if self.done.wait(chance.uniform(0, 1)):
-                    return
-
-    def _get(self, session: requests.Session, url: str) -> str | None:
-        answer = session.get(url, timeout=60)
-        self.opened[url.rpartition("/")[2].partition("-")[0]] += 1
-        if answer.status_code != 200:
-            self.wrong.append(f"{answer.status_code} {url}")
-            return None
-        return answer.text
-
-    def _visit(self, session: requests.Session, chance: random.Random) -> None:
-        """Open the index, what it asks for, and from there a page, what it asks for."""
-        url = f"{self.root}/index.html"
-        index = self._get(session, url)
-        if index is None:
-            return
-        time.sleep(chance.uniform(0, 0.1))  # a slow line; the switch may come in between
-        for asset in asked_by(url, index):
-            text = self._get(session, asset)
-            if text and "/index-" in asset:
-                # The rows name one service per release; the title above them counts all.
-                rows = len(re.findall(r'"(?:service-|new-)', text))
-                (told,) = re.findall(r"(\d+) services</h2>", index)
-                if rows != int(told):
-                    self.wrong.append(f"{rows} rows under a title of {told}: {asset}")
-        base = re.search(r'<base href="([^"]+)"', index)
-        page_url = f"{self.root}/{base[1] if base else ''}{SLUG}/fleet.html"
-        page = self._get(session, page_url)
-        if page is None:
-            return
-        (release,) = re.findall(r'name="release" content="([^"]+)"', page)
-        self.releases.add(release)
-        if not page.rstrip().endswith("</html>"):
-            self.wrong.append(f"torn: {page_url}")
-        time.sleep(chance.uniform(0, 0.1))
-        for asset in asked_by(page_url, page):
-            if (text := self._get(session, asset)) is not None and text != style_of(release)[1]:
-                self.wrong.append(f"page of {release} with {text!r}")
+        for group in groups:
+            assert group.stdout is not None
+            assert group.stdout.readline() == b"reading\n"
+        yield met
+        for group in groups:
+            assert group.stdin is not None
+            group.stdin.close()
+        for group in groups:
+            assert group.stdout is not None
+            told = json.loads(group.stdout.read())
+            met["wrong"] += told["wrong"]
+            met["opened"].update(told["opened"])
+            met["releases"].update(told["releases"])
 
 
-def watched(readers: Readers, publish: Callable[[int], object], times: int) -> None:
-    with readers:
+def watched(count: int, root: str, publish: Callable[[int], object], times: int) -> None:
+    with reading(count, root) as met:
         for number in range(1, times + 1):
             publish(number)
-    assert readers.wrong == []
-    assert len(readers.releases) > 1  # they read while it was published
-    assert readers.opened["fleet.html"] >= readers.count
-    assert readers.opened["style"] >= readers.opened["fleet.html"]
-    assert readers.opened["index"] >= readers.opened["fleet.html"]  # the rows of an index
+    opened = met["opened"]
+    assert met["wrong"] == []
+    assert len(met["releases"]) > 1  # they read while it was published
+    assert opened["fleet.html"] >= count
+    assert opened["style"] >= opened["fleet.html"]
+    assert opened["index"] >= opened["fleet.html"]  # the rows of an index
 
 
 @pytest.mark.parametrize(
@@ -151,7 +118,7 @@ def test_readers_of_a_folder_behind_a_web_server(
         time.sleep(0.3)
 
     publish(0)
-    watched(Readers(count, web), publish, times)
+    watched(count, web, publish, times)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +132,10 @@ def test_readers_of_a_bucket(
     def publish(number: int) -> None:
         site.publish(run_of(number), ["fleet"], text="x" * 20_000)
         publish_site(site.folder, store)
+        time.sleep(0.3)
 
     publish(0)
-    watched(Readers(count, storage.address("").rstrip("/")), publish, times)
+    watched(count, storage.address("").rstrip("/"), publish, times)
 
 
 def test_a_page_of_the_release_before_has_its_style_and_rows_after_the_switch(

@@ -1,4 +1,4 @@
-"""``fleetslo site``: what is published, publishing it to a bucket, removing what is old."""
+"""``fleetslo site``: what is published, going back, publishing to a bucket, pruning."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,35 +18,37 @@ app = typer.Typer(
 
 @app.command()
 def show() -> None:
-    """Say what readers see: where, which run, since when, how many pages."""
-    from fleetslo.reports.publishing.pruning import kept_releases as kept_in
-    from fleetslo.reports.publishing.reading import current
-    from fleetslo.reports.publishing.store import open_store
-    from fleetslo.reports.site import kept_releases, read_published
+    """Say what readers see: where, which run, since when, how large; and what is kept or stale."""
+    from fleetslo.reports.publishing.overview import overview, stale
     from fleetslo.settings import load_settings
 
     settings = load_settings().settings
-    site = settings.home / "site"
-    here = read_published(site)
-    rows: list[tuple[object, ...]] = []
-    if here.release:
-        kept = kept_releases(site)
-        (since,) = [one.made_at for one in kept if one.name == here.release.name]
-        index = site / "current" / "index.html"
-        rows.append((index, here.release.name, _minute(since), len(here.pages), len(kept)))
-    if settings.publish:
-        store = open_store(settings)
-        there = current(store)
-        if there:
-            index_there = f"{store.address}/index.html"
-            row = (index_there, there.run_id, _minute(there.published_at), there.page_count)
-            rows.append((*row, len(kept_in(store))))
-        if here.release and (there is None or there.run_id != here.release.name):
-            say(f"{store.address} does not show what is published here: 'fleetslo site publish'")
-    if rows:
-        table(["where", "release", "since (UTC)", "pages", "releases kept"], rows, numeric=2)
-    else:
+    places = overview(settings)
+    if not any(place.kept for place in places):
         say("nothing is published yet; 'fleetslo run' makes the reports")
+        return
+    rows = [
+        (place.index, place.run_id, _minute(place.since), place.page_count, _size(place.size))
+        for place in places
+        if place.run_id
+    ]
+    table(["where", "release", "since (UTC)", "pages", "size"], rows, numeric=2)
+    kept = [
+        (
+            one.name,
+            _minute(one.made_at),
+            place.where,
+            "shown" if one.name == place.run_id else "kept",
+        )
+        for place in places
+        for one in reversed(place.kept)
+    ]
+    table(["release", "made (UTC)", "where", "readers"], kept)
+    for place in places[1:]:
+        if place.run_id != places[0].run_id:
+            say(f"{place.where} does not show what is published here: 'fleetslo site publish'")
+    for line in stale(settings.home):
+        say(line)
 
 
 @app.command()
@@ -67,6 +69,21 @@ def publish() -> None:
 
 
 @app.command()
+def switch(
+    release: Annotated[str, typer.Argument(help="a release that 'fleetslo site show' names")],
+) -> None:
+    """Show readers another release that is kept, here and in the bucket: how one goes back."""
+    from fleetslo.reports.publishing.returning import show_again
+    from fleetslo.reports.publishing.store import open_store
+    from fleetslo.settings import load_settings
+
+    settings = load_settings().settings
+    store = open_store(settings) if settings.publish else None
+    for where in show_again(settings.home / "site", store, release):
+        say(f"{where} shows {release}")
+
+
+@app.command()
 def prune(
     keep: Annotated[
         int | None,
@@ -75,14 +92,18 @@ def prune(
         ),
     ] = None,
     older_than: Annotated[
-        str | None, typer.Option(help="only those made longer ago than this, such as 90d or 12w")
+        str | None,
+        typer.Option(
+            help="only those made longer ago than this, such as 90d or 12w; default: setting "
+            "keep_releases_days"
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would go, and remove nothing")
     ] = False,
 ) -> None:
     """Remove old releases, here and from the bucket; every page that is published stays."""
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
     from fleetslo.periods import Period
     from fleetslo.reports.publishing.lock import publishing
@@ -93,7 +114,9 @@ def prune(
 
     settings = load_settings().settings
     now = datetime.now(UTC)
-    age = Period.parse(older_than, as_of=now).length if older_than else None
+    age = timedelta(days=settings.keep_releases_days)
+    if older_than:
+        age = Period.parse(older_than, as_of=now).length
     count = settings.keep_releases if keep is None else keep
     site = settings.home / "site"
     gone: list[tuple[str, str]] = []
@@ -111,5 +134,9 @@ def prune(
         say("there is nothing to remove")
 
 
-def _minute(moment: "datetime") -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
+def _minute(moment: "datetime | None") -> str | None:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else None
+
+
+def _size(byte_count: int) -> str:
+    return f"{byte_count / 1024**2:,.1f} MiB"

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +231,7 @@ class _Batch:
             finally:
                 release.discard()
             self._record(drawn)
-            sites.prune(self._site, self._settings.keep_releases)
+            sites.prune(self._site, self._settings.keep_releases, older_than=self._kept_for)
         self.release = release.final
         shutil.rmtree(self._manifest.folder / "pages", ignore_errors=True)  # the site has them
         return index
@@ -245,8 +245,13 @@ class _Batch:
                 raise Cancelled(f"stopped; {store.address} shows what it showed before")
 
         shared = publish_site(self._site, store, step)
-        prune_store(store, keep=self._settings.keep_releases, now=datetime.now(UTC))
+        keep, now = self._settings.keep_releases, datetime.now(UTC)
+        prune_store(store, keep=keep, older_than=self._kept_for, now=now)
         return shared
+
+    @property
+    def _kept_for(self) -> timedelta:
+        return timedelta(days=self._settings.keep_releases_days)
 
     def _record(self, drawn: Sequence[Drawn]) -> None:
         """Keep what the pages say of each objective, for later reports to be held against."""

@@ -298,18 +298,32 @@ def switch(release: Release) -> Path:
     Raises:
         OutputError: it cannot be put in place; the site is as it was.
     """
-    link = release.site / f".current-{release.run_id}"
     with writing(release.site):
         release.folder.replace(release.final)
+    try:
+        point_to(release.site, release.run_id)
+    except OutputError:
+        shutil.rmtree(release.final, ignore_errors=True)
+        raise
+    return release.site / "current" / "index.html"
+
+
+def point_to(site: Path, run_id: str) -> None:
+    """Let the link that readers follow lead to a release that is in place.
+
+    Raises:
+        OutputError: it cannot be written; it leads where it led.
+    """
+    link = site / f".current-{run_id}"
+    with writing(site):
         try:
-            link.symlink_to(Path("releases") / release.run_id)
-            link.replace(release.site / "current")
+            link.unlink(missing_ok=True)  # of one that was killed between the two
+            link.symlink_to(Path("releases") / run_id)
+            link.replace(site / "current")
         except OSError:
             with suppress(OSError):
                 link.unlink()
-            shutil.rmtree(release.final, ignore_errors=True)
             raise
-    return release.site / "current" / "index.html"
 
 
 def kept_releases(site: Path) -> list[Kept]:

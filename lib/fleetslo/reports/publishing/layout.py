@@ -10,6 +10,7 @@
       releases/<run>/                     never changed once it is complete
         files.json                        written last: what the release holds
         index.html                        leads back to the index that readers open
+        at-top.html                       that index, for when readers are to see this release
         site.json assets/ feeds/ <period>/
 
 Pages link to each other inside their release, and have their style and scripts from it, so a
@@ -31,6 +32,7 @@ INDEX = "index.html"
 FEEDS = "feeds/"
 RELEASES = "releases/"
 FILES = "files.json"
+AT_TOP = "at-top.html"
 
 KEPT_FOREVER = "max-age=31536000, immutable"
 """For what is named by its content."""
@@ -147,13 +149,18 @@ def way_back(run_id: str) -> str:
 
 
 def way_in(path: str) -> str:
-    """Return the page at an address that never changes, which leads to the current release."""
+    """Return the page at an address that never changes, which leads to the current release.
+
+    Where that has no such page, it leads to the index.
+    """
     pointer, index = relative(POINTER, path), relative(INDEX, path)
     root = pointer.removesuffix(POINTER)
     script = (
         f'<script>fetch("{pointer}", {{cache: "no-store"}}).then((one) => one.json())'
-        f'.then((current) => location.replace("{root}" + current.release + "{path}" + '
-        f'location.hash)).catch(() => location.replace("{index}"))</script>'
+        f'.then((current) => "{root}" + current.release + "{path}")'
+        '.then((page) => fetch(page, {method: "HEAD"}).then((found) => location.replace('
+        f'found.ok ? page + location.hash : "{index}")))'
+        f'.catch(() => location.replace("{index}"))</script>'
     )
     return _leading(script, f'<a href="{index}">All reports</a>')
 

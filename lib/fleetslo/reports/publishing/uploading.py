@@ -2,20 +2,16 @@
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from fleetslo.errors import OutputError
 from fleetslo.reports.publishing import layout
 from fleetslo.reports.publishing.layout import Contents, Pointer, release_of
-from fleetslo.reports.publishing.reading import current
+from fleetslo.reports.publishing.showing import Showing
 from fleetslo.reports.publishing.store import Store, packed
 from fleetslo.reports.site import Published
 
 Step = Callable[[int, int], None]
-_ATTEMPTS = 5
-"""How often a file at the top is written anew when another one was faster."""
 
 
 class Upload:
@@ -65,6 +61,7 @@ class Upload:
         contents = Contents(self._run, list(self._site.history), dict(sorted(self._files.items())))
         for name, text in (
             (layout.INDEX, layout.way_back(self._run).encode()),
+            (layout.AT_TOP, self._at_top()),
             (layout.FILES, contents.text()),
         ):
             if name not in lying:
@@ -103,43 +100,18 @@ class Upload:
         Raises:
             PreconditionFailed: one did.
         """
-        if there is None or there.run_id != self._run:
-            self._point(there)
+        feeds = {
+            path: md5 for path, (_, md5) in self._files.items() if path.startswith(layout.FEEDS)
+        }
+        Showing(
+            self._store,
+            self._run,
+            len(self._site.pages),
+            self._at_top(),
+            feeds,
+            lambda path: (self._release / path).read_bytes(),
+        ).show(there)
+
+    def _at_top(self) -> bytes:
         index = (self._release / layout.INDEX).read_text(encoding="utf-8")
-        self._renew(layout.INDEX, layout.index_at_top(index, self._run).encode())
-        lying = self._store.files(layout.FEEDS)
-        feeds = [
-            path
-            for path, (_, md5) in self._files.items()
-            if path.startswith(layout.FEEDS) and (path not in lying or lying[path].md5 != md5)
-        ]
-        self._store.each(lambda path: self._renew(path, (self._release / path).read_bytes()), feeds)
-
-    def _point(self, there: Pointer | None) -> None:
-        from google.api_core.exceptions import PreconditionFailed
-
-        pointer = packed(Pointer(self._run, datetime.now(UTC), len(self._site.pages)).text())
-        generation = there.generation if there else 0
-        try:
-            self._store.write(layout.POINTER, pointer, layout.KEPT_NEVER, generation)
-        except PreconditionFailed:
-            if not self._is_current():  # else it was written, and the answer was lost
-                raise
-
-    def _is_current(self) -> bool:
-        shown = current(self._store)
-        return shown is not None and shown.run_id == self._run
-
-    def _renew(self, path: str, content: bytes) -> None:
-        """Write a file at the top, unless a newer release has come and written its own."""
-        from google.api_core.exceptions import PreconditionFailed
-
-        small = packed(content)
-        for _ in range(_ATTEMPTS):
-            lies = self._store.files(path).get(path)
-            if (lies and lies.md5 == small.md5) or not self._is_current():
-                return
-            with suppress(PreconditionFailed):
-                generation = lies.generation if lies else 0
-                self._store.write(path, small, layout.KEPT_NEVER, generation)
-                return
+        return layout.index_at_top(index, self._run).encode()
