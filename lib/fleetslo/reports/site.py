@@ -317,7 +317,8 @@ def point_to(site: Path, run_id: str) -> None:
     link = site / f".current-{run_id}"
     with writing(site):
         try:
-            link.unlink(missing_ok=True)  # of one that was killed between the two
+            if link.is_symlink():  # of one that was killed between the two
+                link.unlink()
             link.symlink_to(Path("releases") / run_id)
             link.replace(site / "current")
         except OSError:
