@@ -21,10 +21,11 @@ STARTS_WITHIN_S = 120
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server listens, and a client that asks it."""
+    """Where the server listens, a client that asks it, and its process."""
 
     url: str
     client: bigquery.Client
+    process: "subprocess.Popen[bytes]"
 
 
 def _listens_on(log: Path, server: "subprocess.Popen[bytes]") -> int:
@@ -57,7 +58,7 @@ def serving(log: Path) -> Iterator[Server]:
             credentials=AnonymousCredentials(),
             client_options=ClientOptions(api_endpoint=url),
         )
-        yield Server(url, client)
+        yield Server(url, client, server)
         client.close()
     finally:
         server.terminate()

@@ -15,6 +15,7 @@ from fleetslo.errors import (
     SettingsError,
     UnknownNotebook,
     UsageError,
+    WarehouseMissing,
     nearest,
 )
 from fleetslo.periods import Period, instant
@@ -148,6 +149,8 @@ def plan_jobs(
     for entry in sorted(kept, key=lambda entry: -entry.priority):
         try:
             planned = _jobs_of(entry, as_of_text, subjects)
+        except WarehouseMissing:  # it is not the schedule's fault
+            raise
         except FleetsloError as error:
             raise type(error)(f"{entry.source}: {error}" if entry.source else str(error)) from None
         for job in planned:
