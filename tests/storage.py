@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -35,10 +35,14 @@ def free_port() -> int:
 
 
 class StorageServer:
-    """One server with one bucket; it may be killed and started again with what it holds."""
+    """One server with one bucket; it may be killed and started again with what it holds.
 
-    def __init__(self, folder: Path) -> None:
+    ``within`` is a command that starts the server's in its turn, as for a disk of its own.
+    """
+
+    def __init__(self, folder: Path, within: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.within = within
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
@@ -50,6 +54,7 @@ class StorageServer:
         with log:
             self.process = subprocess.Popen(
                 [
+                    *self.within,
                     *(binary(), "-scheme", "http", "-host", "127.0.0.1", "-port", str(self.port)),
                     *("-backend", "filesystem", "-filesystem-root", self.folder / "held"),
                     *("-external-url", self.url, "-public-host", f"127.0.0.1:{self.port}"),

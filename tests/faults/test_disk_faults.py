@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,12 @@ from typing import Any
 
 import pytest
 from fault_project import RUN, Project
+from tests.small_site import SmallSite
+from tests.storage import StorageServer
 
+from fleetslo.errors import OutputError
+from fleetslo.reports.publishing.reading import current
+from fleetslo.reports.publishing.sharing import publish_site
 from fleetslo.reports.site import read_published
 
 HERE = Path(__file__).parent
@@ -91,3 +97,43 @@ def test_a_site_that_may_only_be_read_stops_the_batch_before_it_runs(project: Pr
     assert not (project.folder / "ran").exists()
     assert project.site() == before
     assert {page.service for page in read_published(site).pages} == {"a"}
+
+
+def test_a_storage_whose_disk_is_full_shows_what_it_showed(tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    held.mkdir()
+    in_mount_namespace("mount", "-t", "tmpfs", "-o", "size=4m", "none", str(held))
+    mount = f"mount -t tmpfs -o size=4m none {held} || exit 77"
+    server = StorageServer(tmp_path, ["unshare", "-m", "sh", "-c", f'{mount}; exec "$@"', "sh"])
+    try:
+        site, store = SmallSite(tmp_path / "home"), server.store()
+        site.publish("20261101T060000Z-aaaa", ["fleet"])
+        publish_site(site.folder, store)
+        index = store.read("index.html")
+        noise = random.Random(1).randbytes(40_000).hex()  # noqa: S311  no secret; 40 kB at least
+        pages = [f"page-{number}" for number in range(40)]
+        site.publish("20261102T060000Z-bbbb", ["fleet", *pages], text=noise)
+        with pytest.raises(
+            OutputError, match=r"failed again and again \(5.*no space left on device"
+        ):
+            publish_site(site.folder, store)
+        shown = current(store)
+        assert shown is not None
+        assert shown.run_id == "20261101T060000Z-aaaa"
+        assert store.read("index.html") == index
+        assert server.process is not None
+        subprocess.run(
+            [
+                *("nsenter", "-m", "-t", str(server.process.pid)),
+                *("mount", "-o", "remount,size=16m", str(held)),
+            ],
+            check=True,
+        )
+        assert publish_site(site.folder, store).run_id == "20261102T060000Z-bbbb"
+        for path, content in site.files().items():
+            if path != "index.html":
+                found = store.read(f"releases/20261102T060000Z-bbbb/{path}")
+                assert found is not None, path
+                assert found[0] == content
+    finally:
+        server.kill()

@@ -198,4 +198,5 @@ def test_a_bigquery_server_that_is_killed_costs_no_more_than_the_batch(
         assert fleet.do(*FIRST)[0] == 0
         code, said = lost_and_found(fleet, fleet.is_asking, server.process.kill, fresh)
     assert code == 10
-    assert "127.0.0.1" in said
+    assert said.startswith("fleetslo: bigquery://p/reliability: ")
+    assert "nothing was read: ask again later" in said

@@ -15,7 +15,7 @@ from fleetslo.errors import (
     SettingsError,
     UnknownNotebook,
     UsageError,
-    WarehouseMissing,
+    WarehouseError,
     nearest,
 )
 from fleetslo.periods import Period, instant
@@ -149,7 +149,7 @@ def plan_jobs(
     for entry in sorted(kept, key=lambda entry: -entry.priority):
         try:
             planned = _jobs_of(entry, as_of_text, subjects)
-        except WarehouseMissing:  # it is not the schedule's fault
+        except WarehouseError:  # it is not the schedule's fault
             raise
         except FleetsloError as error:
             raise type(error)(f"{entry.source}: {error}" if entry.source else str(error)) from None
