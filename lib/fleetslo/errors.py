@@ -26,6 +26,7 @@
     ├── NotebookError            50   a notebook breaks the rules of notebooks
     │   └── NotebookFailed       51   a cell raised, or the run was cut short
     ├── OutputError              60   a result cannot be written
+    ├── BatchUnderWay            61   another batch of this home folder runs
     └── Cancelled               130   stopped by the user
 
 The number is the exit code of the command. A message says what is wrong, which value, and
@@ -177,6 +178,12 @@ class OutputError(FleetsloError):
     """A result cannot be written where it should go."""
 
     exit_code = 60
+
+
+class BatchUnderWay(FleetsloError):
+    """Another batch of the same home folder runs."""
+
+    exit_code = 61
 
 
 class Cancelled(FleetsloError):

@@ -16,7 +16,7 @@ RUN = """
 import sys
 from pathlib import Path
 import nbformat
-from fleetslo.reports.batch import notebook_environ
+from fleetslo.reports.environ import notebook_environ
 from fleetslo.reports.engine.executing import execute
 from fleetslo.reports.engine.limits import Limits
 from fleetslo.settings import load_settings

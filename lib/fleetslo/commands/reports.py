@@ -76,6 +76,15 @@ def run(
     retry: Annotated[
         str, typer.Option(metavar="RUN", help="only the pages that failed in an earlier run")
     ] = "",
+    failed: Annotated[
+        bool, typer.Option("--failed", help="only the pages that failed in the newest run")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="run every notebook, also where nothing changed")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="wait for a batch that runs, instead of giving up")
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="show what would run, and stop")] = False,
     jobs: Annotated[int | None, typer.Option(help="notebooks run at once")] = None,
     warehouse: Address = None,
@@ -85,6 +94,7 @@ def run(
     ] = None,
 ) -> None:
     """Run every report of notebooks/schedule.yaml and publish the site."""
+    from fleetslo.reports.executed import is_kept
     from fleetslo.reports.running import plan_schedule, run_schedule
     from fleetslo.reports.scheduling.leash import stop_when_closed
     from fleetslo.reports.scheduling.planning import Choice
@@ -92,9 +102,10 @@ def run(
 
     settings = load_settings({"warehouse": warehouse, "jobs": jobs}).settings
     if plan:
-        planned = plan_schedule(settings, Choice(as_of, only or [], every, shard, retry))
+        planned = plan_schedule(settings, Choice(as_of, only or [], every, shard, retry, failed))
         table(["report", "due", "for", "pages", "period", "parameters"], planned.table())
-        say(f"{len(planned.jobs)} pages")
+        kept = sum(is_kept(job, settings.home) for job in planned.jobs)
+        say(f"{len(planned.jobs)} pages, {0 if again else kept} of them unchanged")
         return
     if leash is not None:
         stop_when_closed(leash)
@@ -106,11 +117,18 @@ def run(
             every=every,
             shard=shard,
             retry=retry,
+            failed=failed,
+            again=again,
+            wait=wait,
             progress=watch,
             note=complain,
             run_id=run_id,
         )
-    say(f"{len(done.results)} reports in {done.duration_s:.0f} s")
+    made = len(done.results) - done.unchanged
+    say(
+        f"{len(done.results)} reports in {done.duration_s:.0f} s: "
+        f"{done.unchanged} unchanged, {made} made"
+    )
     if done.index is not None:
         say(f"open {done.index}")
     if done.shared:

@@ -4,7 +4,6 @@ One failure does not stop the others. Pages that are good are published; where o
 page of that period that an earlier run published stays.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,8 @@ from fleetslo.published import record
 from fleetslo.reports import site as sites
 from fleetslo.reports.check import Checked
 from fleetslo.reports.engine.choice import engine_of, limits_of
+from fleetslo.reports.environ import notebook_environ
+from fleetslo.reports.executed import carried, forget, is_kept, result_of
 from fleetslo.reports.jobs import BatchProgress, Failure, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.page import Page, Pages, page_of
@@ -34,6 +35,7 @@ from fleetslo.reports.tasks import (
     as_checked,
     as_result,
     error_page,
+    kept_at,
     write_pages,
 )
 from fleetslo.settings import Settings
@@ -59,25 +61,10 @@ class BatchReport:
     duration_s: float
     shared: Shared | None = None
 
-
-def notebook_environ(settings: Settings) -> dict[str, str]:
-    """Return the environment of a notebook's kernel: this one, with the settings in force."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("FLEETSLO_")}
-    for name in Settings.model_fields:
-        value = getattr(settings, name)
-        # The project is the folder that the kernel starts in; what is not set has no variable.
-        if name != "project" and value is not None:
-            environ[f"FLEETSLO_{name.upper()}"] = _written(value)
-    environ["PLOTLY_RENDERER"] = "plotly_mimetype"
-    environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # no debugger, and no warning about it
-    return environ
-
-
-def _written(value: Any) -> str:
-    """Return a setting as a variable holds it."""
-    if isinstance(value, Mapping):
-        return ",".join(f"{name}={of}" for name, of in value.items())
-    return str(value)
+    @property
+    def unchanged(self) -> int:
+        """How many reports were taken from earlier runs."""
+        return sum(result.reused_from is not None for result in self.results.values())
 
 
 def run_batch(
@@ -88,6 +75,7 @@ def run_batch(
     progress: BatchProgress | None = None,
     run_id: str | None = None,
     planned: Mapping[str, int] | None = None,
+    again: bool = False,
 ) -> BatchReport:
     """Run the jobs, ``settings.jobs`` at a time, and publish their pages.
 
@@ -95,6 +83,8 @@ def run_batch(
     home folder, the site under ``site``, what pages said in numbers under ``published``.
     ``catalogue`` says squad and tier of each service, for the index; ``planned`` how many pages
     each report of the schedule has in all.
+    A notebook that an earlier run executed under the same key is not run again, nor its page drawn
+    if it is published, unless ``again`` says so.
 
     Raises:
         NotebookFailed: at least one report failed; the good ones are published all the same.
@@ -107,7 +97,7 @@ def run_batch(
     run_folder = folder(settings.home / "runs" / run_id)
     site = folder(settings.home / "site")
     folder(site / "releases")
-    read_published(site)  # a site that cannot be read is found before the work, not after it
+    published = read_published(site)  # one that cannot be read is found before the work
     store = open_store(settings) if settings.publish else None
     if store:
         catch_up(site, store)
@@ -117,6 +107,8 @@ def run_batch(
         run_folder, run_id, as_of, by_path, batch=settings.batch, planned=planned or {}
     )
     batch = _Batch(settings, manifest, site, progress or Silent(), dict(catalogue or {}))
+    if not again:
+        batch.reuse(published)
     manifest.write("running")
     shared = None
     try:
@@ -159,11 +151,25 @@ class _Batch:
         self._catalogue = catalogue
         self._jobs = manifest.jobs
         self._results = manifest.results
+        self._published: Mapping[str, Page] = {}
         self.log = manifest.folder / "workers.log"
         self.release: Path | None = None
 
+    def reuse(self, published: Published) -> None:
+        """Take over what earlier runs have executed under the same keys."""
+        home = self._settings.home
+        self._published = {page.path: page for page in published.pages}
+        for path, job in self._jobs.items():
+            if not is_kept(job, home):
+                continue
+            page = self._published.get(path)
+            result = carried(page) if page and page.key == job.key else None
+            result = result or result_of(job, home, kept_at(self._manifest.folder, job, good=True))
+            if result is not None:
+                self._results[path] = result
+
     def execute(self, pool: Pool[Any], stop: Stop) -> None:
-        """Run every notebook; afterwards each job has a result."""
+        """Run every notebook that is to be run; afterwards each job has a result."""
         environs = {
             name: notebook_environ(self._settings.model_copy(update={"report": name}))
             for name in {job.notebook for job in self._jobs.values()}
@@ -177,10 +183,14 @@ class _Batch:
                 self._settings.project,
                 limits_of(self._settings, job.time_limit_s),
                 engine_of(self._settings),
+                self._settings.home,
             )
-            for job in self._jobs.values()
+            for path, job in self._jobs.items()
+            if path not in self._results
         ]
         self._progress.planned(list(self._jobs.values()))
+        for path, result in self._results.items():
+            self._progress.finished(self._jobs[path], result)
         for task, answer in pool.run(
             tasks,
             limit_s=max((task.limits.timeout_s for task in tasks), default=0) + _MARGIN_S,
@@ -211,7 +221,10 @@ class _Batch:
         """Draw the pages of the good results, and publish them unless there is none."""
         published = read_published(self._site)
         drawn = self._draw(published, pool, stop)
-        if not drawn:
+        if not drawn and self._says_the_same(published):
+            self.release = published.release
+            return self._site / "current" / "index.html"
+        if len(self.failed()) == len(self._jobs):
             return None
         release = Release(self._site, self._manifest.run_id)
         with publishing(self._site):
@@ -231,10 +244,16 @@ class _Batch:
             finally:
                 release.discard()
             self._record(drawn)
+            forget(self._settings.home, {page.key for page in read_published(self._site).pages})
             sites.prune(self._site, self._settings.keep_releases, older_than=self._kept_for)
         self.release = release.final
         shutil.rmtree(self._manifest.folder / "pages", ignore_errors=True)  # the site has them
         return index
+
+    def _says_the_same(self, published: Published) -> bool:
+        """Return whether a release would be the one that is published: no failure, no news."""
+        services = {**published.services, **self._catalogue}
+        return not self.failed() and bool(published.release) and services == published.services
 
     def share(self, store: Store, stop: Stop) -> Shared:
         """Publish the site to the storage, and take out of it what is old."""
@@ -281,7 +300,7 @@ class _Batch:
             todo = [
                 page
                 for path, page in wanted.items()
-                if path not in checked or _dead(checked[path], pages)
+                if (_dead(checked[path], pages) if path in checked else self._is_new(page, pages))
             ]
             if not todo:
                 break
@@ -299,9 +318,30 @@ class _Batch:
                     self._reject(path, problems)
                 self._progress.stage("drawing pages", done, len(tasks))
         return [
-            Drawn(page, self._file(page), frozenset(checked[path].needs))
+            Drawn(
+                replace(page, around=pages.around(page)),
+                self._file(page),
+                frozenset(checked[path].needs),
+            )
             for path, page in wanted.items()
+            if path in checked
         ]
+
+    def _is_new(self, page: Page, pages: Pages) -> bool:
+        """Return whether a page is to be drawn: it is not published, or with other pages around.
+
+        For one that is published the notebook is fetched; without it, it stays as it is.
+        """
+        result = self._results[page.path]
+        if result.executed is not None:
+            return True
+        if self._published[page.path].around == pages.around(page):
+            return False
+        job, home = self._jobs[page.path], self._settings.home
+        found = result_of(job, home, kept_at(self._manifest.folder, job, good=True))
+        if found is not None:
+            self._results[page.path] = found
+        return found is not None
 
     def _file(self, page: Page) -> Path:
         return self._manifest.folder / "pages" / page.path

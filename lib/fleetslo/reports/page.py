@@ -1,10 +1,13 @@
 """What the site knows of a page, and how pages find each other."""
 
+import hashlib
+import json
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from datetime import datetime
+from functools import cached_property, lru_cache
 from html import escape
 from typing import Any
 
@@ -21,6 +24,7 @@ class Page:
     """One page of the site. ``path`` is its file, ``name`` what links call it.
 
     ``service`` or ``squad`` is what it is about; both None where that is the fleet.
+    ``key`` is the one of its job, ``around`` that of the pages it may link to (``Pages.around``).
     """
 
     path: str
@@ -34,6 +38,8 @@ class Page:
     sentence: str = ""
     headline: Mapping[str, Any] = field(default_factory=dict)
     squad: str | None = None
+    key: str = ""
+    around: str = ""
 
     @property
     def span(self) -> Period:
@@ -74,7 +80,12 @@ def page_of(job: Job, head: Head, run_id: str) -> Page:
         sentence=head.sentence,
         headline=head.headline,
         squad=job.squad,
+        key=job.key,
     )
+
+
+def _digest(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _is_month(period: Period) -> bool:
@@ -108,6 +119,23 @@ class Pages:
         """Return the nearest later page of the same series."""
         same = self._by_name.get(page.name, [])
         return next((other for other in same if other.follows(page)), None)
+
+    def around(self, page: Page) -> str:
+        """Return a digest of the pages that a page may speak of: those it can link to, the last.
+
+        A page with the same key and the same pages around it is the same page.
+        """
+        last = self.previous(page)
+        before = (last.path, last.key or last.run_id) if last else None
+        return _digest([self._ending[page.span.end], before])
+
+    @cached_property
+    def _ending(self) -> Mapping[datetime, str]:
+        """A digest of the pages that end at each instant."""
+        found: dict[datetime, list[tuple[str, ...]]] = {}
+        for page in self:
+            found.setdefault(page.span.end, []).append((page.name, page.path, page.period))
+        return {end: _digest(sorted(pages)) for end, pages in found.items()}
 
     def links_from(self, page: Page) -> Callable[[str], str | None]:
         """Return what turns ``page:service_slo/checkout`` into an address on a page, or None.

@@ -134,8 +134,12 @@ def ask_beforehand(
     settings: Settings,
     progress: BatchProgress,
     note: Callable[[str], None],
+    *,
+    running: Sequence[Job] | None = None,
 ) -> None:
     """Ask what the notebooks of these jobs declare, and let them ask no other question.
+
+    Where only some of the jobs are ``running``, it is asked for those.
 
     Where questions cost something, ``note`` is told first what they read together and its price,
     then what each one read.
@@ -147,7 +151,7 @@ def ask_beforehand(
     """
     of = {job.notebook: declared(Notebook(job.notebook, job.source)) for job in jobs}
     extracts.declare({name: sorted({one.name for one in ones}) for name, ones in of.items()})
-    reports = sorted({(job.notebook, job.period) for job in jobs})
+    reports = sorted({(job.notebook, job.period) for job in (jobs if running is None else running)})
     wants = [one for name, text in reports for one in wanted(of[name], fleet, Period.parse(text))]
     lacking = extracts.lacking(wants)
     is_billed = _refuse_dear(extracts, lacking, settings, note)

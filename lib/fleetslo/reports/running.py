@@ -1,18 +1,22 @@
 """Running the schedule, or one report, on the fleet that the settings name."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fleetslo.fleet import Fleet, open_fleet
 from fleetslo.periods import Period
 from fleetslo.reports.batch import BatchReport, run_batch
+from fleetslo.reports.executed import is_kept
 from fleetslo.reports.jobs import BatchProgress, Silent
+from fleetslo.reports.keys import keyed
 from fleetslo.reports.manifest import new_run_id
 from fleetslo.reports.notebooks import describe, find_notebook
 from fleetslo.reports.questions import ask_beforehand
 from fleetslo.reports.schedule import read_schedule
 from fleetslo.reports.scheduling.planning import Choice, Plan, plan_run
 from fleetslo.reports.single import run_report
+from fleetslo.reports.turns import turn
 from fleetslo.settings import Settings
 from fleetslo.warehouse.base import open_warehouse
 from fleetslo.warehouse.extracts import Extracts, extracted
@@ -25,7 +29,9 @@ def plan_schedule(settings: Settings, choice: Choice) -> Plan:
         WarehouseMissing, WarehouseEmpty, PeriodError, NoData: the fleet has no such period.
         FleetsloError: see ``plan_run``.
     """
-    return plan_run(open_fleet(settings.warehouse), read_schedule(), choice, settings.home)
+    fleet = open_fleet(settings.warehouse)
+    plan = plan_run(fleet, read_schedule(), choice, settings.home)
+    return replace(plan, jobs=keyed(plan.jobs, settings, fleet.warehouse))
 
 
 def run_schedule(
@@ -36,25 +42,36 @@ def run_schedule(
     every: str | None = None,
     shard: str = "",
     retry: str = "",
+    failed: bool = False,
+    again: bool = False,
+    wait: bool = False,
     progress: BatchProgress | None = None,
     note: Callable[[str], None] | None = None,
     run_id: str | None = None,
 ) -> BatchReport:
     """Run the reports of ``notebooks/schedule.yaml`` and publish the site.
 
+    What earlier runs have made of the same inputs is taken over, unless it is to be made
+    ``again``. One batch runs at a time: another is refused, or ``wait`` s for its turn.
     What their notebooks declare is asked once for the whole fleet, before the first one runs.
     ``Choice`` says what is kept of the schedule. ``note`` is told what a reader should know before
     it runs.
 
     Raises:
         WarehouseMissing, WarehouseEmpty, PeriodError, NoData: before anything runs.
+        BatchUnderWay: another batch runs in the home folder.
         NotebookError, WarehouseError: what is declared is wrong, or would read too much.
         NotebookFailed, Cancelled, OutputError: see ``run_batch``.
     """
-    choice = Choice(as_of, only, every, shard, retry)
+    choice = Choice(as_of, only, every, shard, retry, failed)
     warehouse = open_warehouse(settings.warehouse)
-    with extracted(settings.home, warehouse, run_id or new_run_id()) as extracts:
-        return _run(settings, extracts, choice, progress or Silent(), note or (lambda _: None))
+    run_id = run_id or new_run_id()
+    note = note or (lambda _: None)
+    with (
+        turn(settings.home, run_id, shard=shard, wait=wait),
+        extracted(settings.home, warehouse, run_id) as extracts,
+    ):
+        return _run(settings, extracts, choice, progress or Silent(), note, again=again)
 
 
 def _run(
@@ -63,6 +80,8 @@ def _run(
     choice: Choice,
     progress: BatchProgress,
     note: Callable[[str], None],
+    *,
+    again: bool,
 ) -> BatchReport:
     fleet = Fleet(settings, extracts)
     if late := fleet.warehouse.pending():
@@ -71,14 +90,17 @@ def _run(
             "reports; run 'fleetslo warehouse rollup' first"
         )
     plan = plan_run(fleet, read_schedule(), choice, settings.home)
-    ask_beforehand(plan.jobs, fleet, extracts, settings, progress, note)
+    jobs = keyed(plan.jobs, settings, fleet.warehouse)
+    running = [job for job in jobs if again or not is_kept(job, settings.home)]
+    ask_beforehand(jobs, fleet, extracts, settings, progress, note, running=running)
     return run_batch(
-        plan.jobs,
+        jobs,
         settings.model_copy(update={"batch": extracts.folder}),
         catalogue=plan.catalogue,
         progress=progress,
         run_id=extracts.run,
         planned=plan.planned,
+        again=again,
     )
 
 

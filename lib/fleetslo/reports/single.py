@@ -8,8 +8,8 @@ from typing import Any
 from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed, OutputError, PeriodError
 from fleetslo.files import folder, write_file
 from fleetslo.periods import Period
-from fleetslo.reports.batch import notebook_environ
 from fleetslo.reports.engine.choice import engine_of, limits_of
+from fleetslo.reports.environ import notebook_environ
 from fleetslo.reports.jobs import BatchProgress, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.notebooks import Value, check_parameters, describe, find_notebook

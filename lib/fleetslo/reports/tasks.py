@@ -19,7 +19,10 @@ from fleetslo.reports.worker import Surroundings
 
 @dataclass(frozen=True)
 class Execute:
-    """Run a job's notebook. The result's notebook is kept in ``folder``; see ``kept_at``."""
+    """Run a job's notebook. The result's notebook is kept in ``folder``; see ``kept_at``.
+
+    Where ``home`` is given, a good one is kept there, too, under the key of the job.
+    """
 
     job: Job
     folder: Path
@@ -28,6 +31,7 @@ class Execute:
     start_in: Path
     limits: Limits
     engine: Literal["fork", "kernel"]
+    home: Path | None = None
 
     @property
     def forks(self) -> bool:
@@ -39,12 +43,13 @@ class Execute:
         from fleetslo.reports.engine.executing import execute
         from fleetslo.reports.engine.outcomes import durations_s
         from fleetslo.reports.engine.saving import write
+        from fleetslo.reports.executed import keep, stamp
 
         began = time.monotonic()
         job = self.job
         partial = partial_at(self.folder, job)
         executed = execute(
-            _read(job.source),
+            read_notebook(job.source),
             job.parameters,
             engine=self.engine,
             name=job.notebook,
@@ -67,7 +72,11 @@ class Execute:
             peak_memory_bytes=executed.peak_memory_bytes,
         )
         assert result.executed is not None  # noqa: S101
+        if result.outcome == "ok":
+            stamp(executed.notebook, self.run_id, result)
         write(result.executed, executed.notebook)
+        if result.outcome == "ok" and job.key and self.home is not None:
+            keep(result.executed, self.home, job.key)
         partial.unlink(missing_ok=True)
         if result.outcome != "ok":
             self._error_page(executed.notebook, result)
@@ -87,7 +96,8 @@ class Execute:
         write_file(error_page(self.folder, self.job), html)
 
 
-def _read(path: Path) -> Any:
+def read_notebook(path: Path) -> Any:
+    """Return the notebook in a file."""
     import nbformat
 
     reading: Any = nbformat.read
@@ -160,7 +170,7 @@ class Draw:
                 home=relative("index.html", page.path),
                 run=page.run_id,
             )
-        notebook = _read(self.executed)
+        notebook = read_notebook(self.executed)
         html = render(
             notebook,
             title=page.title,

@@ -234,6 +234,10 @@ class Warehouse(ABC):
         """Return, per derived table, how many days changed since the last rollup, where known."""
         return {}
 
+    def fingerprint(self) -> str:
+        """Return a text that changes whenever stored data does; empty where nothing tells."""
+        return ""
+
     @abstractmethod
     def describe(self) -> "pl.DataFrame":
         """Return one row per table: table, says, rows, days, first, last, bytes."""

@@ -228,6 +228,10 @@ class DuckDBWarehouse(Warehouse):
         with locked(self.layout):
             return rollup(self, measures, progress)
 
+    def fingerprint(self) -> str:
+        """Return a digest of every file's name, size, number and time of change."""
+        return self.layout.fingerprint_of_all()
+
     def describe(self) -> "pl.DataFrame":
         """Return one row per table; see ``fleetslo.warehouse.describe``."""
         self.require()

@@ -230,6 +230,10 @@ class Extracts(Warehouse):
         """Return one row per table of the warehouse."""
         return self.warehouse.describe()
 
+    def fingerprint(self) -> str:
+        """Return what changes with the data; see ``Warehouse.fingerprint``."""
+        return self.warehouse.fingerprint()
+
     def pending(self) -> dict[str, int]:
         """Return what a rollup would bring up to date; see ``Warehouse.pending``."""
         return self.warehouse.pending()

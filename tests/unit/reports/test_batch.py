@@ -6,8 +6,9 @@ from multiprocessing import Pipe
 import pytest
 
 from fleetslo.errors import NotebookFailed, OutputError, ParameterError, PeriodError
-from fleetslo.reports.batch import notebook_environ, run_batch
+from fleetslo.reports.batch import run_batch
 from fleetslo.reports.engine.limits import Limits
+from fleetslo.reports.environ import notebook_environ
 from fleetslo.reports.jobs import Result
 from fleetslo.reports.schedule import plan_jobs, read_schedule
 from fleetslo.reports.single import run_report

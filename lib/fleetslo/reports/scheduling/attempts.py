@@ -111,7 +111,7 @@ class Attempts:
     def _batch(self, due: Due, run_id: str, names: Sequence[str], retry: str) -> int:
         """Run one batch and return its exit code; the batch stops when this process is gone."""
         theirs, ours = os.pipe()
-        command = [*_COMMAND, "run", "--as-of", due.as_of, "--run-id", run_id]
+        command = [*_COMMAND, "run", "--wait", "--as-of", due.as_of, "--run-id", run_id]
         command += [word for name in names for word in ("--only", name)]
         command += ["--retry", retry] if retry else []
         command += ["--leash", str(theirs), *self._flags]

@@ -16,7 +16,7 @@ from fleetslo.fleet import Fleet
 from fleetslo.reports.jobs import Job
 from fleetslo.reports.schedule import choose, keep_named, plan_jobs
 from fleetslo.reports.scheduling.entries import Entry
-from fleetslo.reports.scheduling.records import read_record
+from fleetslo.reports.scheduling.records import newest_batches, read_record
 from fleetslo.reports.scheduling.subjects import Subjects
 
 TODAY = "today"
@@ -34,6 +34,7 @@ class Choice:
         every: the rhythm to keep.
         shard: ``2/8`` keeps the second of eight parts, chosen by a hash of the page's name.
         retry: the run whose failed pages are made again, for the day that it had.
+        failed: the same for the newest run.
     """
 
     as_of: str = ""
@@ -41,6 +42,7 @@ class Choice:
     every: str | None = None
     shard: str = ""
     retry: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def plan_run(fleet: Fleet, entries: Sequence[Entry], choice: Choice, home: Path)
         FleetsloError: see ``plan_jobs`` and ``Subjects``.
     """
     again: set[str] | None = None
+    if choice.failed:
+        choice = replace(choice, retry=choice.retry or _newest(home))
     if choice.retry:
         record = read_record(home, choice.retry)
         if record is None:
@@ -107,6 +111,13 @@ def shard_of(page: str, shards: int) -> int:
     """Return the shard, from 1, that makes a page; it depends on the name of the page alone."""
     digest = hashlib.sha256(page.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % shards + 1
+
+
+def _newest(home: Path) -> str:
+    runs = newest_batches(home)
+    if not runs:
+        raise UsageError(f"there is no record of a run under {home / 'runs'} to mend")
+    return runs[0]
 
 
 def _part(text: str) -> tuple[int, int] | None:

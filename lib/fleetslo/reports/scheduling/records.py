@@ -19,6 +19,16 @@ def read_record(home: Path, run_id: str) -> dict[str, Any] | None:
     return stored if isinstance(stored, dict) else None
 
 
+def newest_batches(home: Path) -> list[str]:
+    """Return the names of the runs of the schedule that have ended, the newest first."""
+    found = []
+    for path in sorted((home / "runs").glob("*/manifest.json"), reverse=True):
+        record = read_record(home, path.parent.name)
+        if record is not None and record.get("planned") and record["outcome"] != "running":
+            found.append(path.parent.name)
+    return found
+
+
 class Done:
     """The pages that earlier runs made and published, by day and report."""
 
