@@ -55,8 +55,18 @@ def filled(folder: Path, disk: str, left: int) -> dict[str, Any]:
         # The notebook of 400 kB cannot be saved; it can, and its page cannot be written; nothing
         # can be written at all; the pages are made elsewhere, and the site's disk is full.
         pytest.param(".fleetslo", 200_000, 51, "large.ipynb", {"small"}, id="saving"),
-        pytest.param(".fleetslo", 700_000, 51, "large.html", {"small"}, id="rendering"),
-        pytest.param(".fleetslo", 0, 60, "manifest.json", set(), id="starting"),
+        pytest.param(
+            ".fleetslo",
+            700_000,
+            51,
+            "large.html",
+            {"small"},
+            id="rendering",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            ".fleetslo", 0, 60, "manifest.json", set(), id="starting", marks=pytest.mark.long
+        ),
         pytest.param(".fleetslo/site", 200_000, 60, "large.html", set(), id="publishing"),
     ],
 )

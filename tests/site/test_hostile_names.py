@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -84,6 +85,16 @@ def test_no_page_has_a_name_as_markup_or_needs_what_is_not_there(home: Path) -> 
         checked = check_page(html, path)
         assert checked.problems == []
         assert [one for one in checked.needs if not (site / one).is_file()] == []
+
+
+def test_a_feed_has_names_as_text(home: Path) -> None:
+    feeds = list((home / "site" / "current" / "feeds").iterdir())
+    assert [feed.stem for feed in feeds] == [slug(SQUAD)]
+    feed = ElementTree.fromstring(feeds[0].read_text())  # noqa: S314  our own
+    tags = {element.tag for element in feed.iter()}
+    assert {tag.partition("}")[0] for tag in tags} == {"{http://www.w3.org/2005/Atom"}
+    assert not {tag.partition("}")[2] for tag in tags} & {"script", "img"}
+    assert SQUAD in "".join(feed.itertext())
 
 
 @pytest.mark.browser

@@ -323,6 +323,23 @@ def test_what_another_version_published_is_not_written_over(
             publish_site(site.folder, storage.store())
 
 
+@pytest.mark.parametrize("path", ["../../../../stray.html", "/stray/x.html", "a/../../x.html"])
+def test_a_release_that_names_files_outside_of_itself_is_not_taken_over(
+    tmp_path: Path, site: SmallSite, storage: StorageServer, path: str
+) -> None:
+    site.publish(FIRST, ["fleet"])
+    publish_site(site.folder, storage.store())
+    state = json.loads(site.files()["site.json"])
+    state["pages"][0]["path"] = path
+    name = f"releases/{FIRST}/site.json"
+    storage.store().write(name, packed(json.dumps(state).encode()), layout.KEPT_NEVER)
+    other = SmallSite(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match=f"names a file outside of itself, '{path}'; see who"):
+        catch_up(other.folder, storage.store())
+    assert not (other.folder / "current").exists()
+    assert list((other.folder / "releases").iterdir()) == []
+
+
 def test_nothing_published_here_is_said(site: SmallSite, storage: StorageServer) -> None:
     with pytest.raises(OutputError, match="nothing was published here yet; 'fleetslo run'"):
         publish_site(site.folder, storage.store())

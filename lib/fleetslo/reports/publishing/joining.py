@@ -35,6 +35,11 @@ def joined(site: Path, here: Published, store: Store, run_id: str) -> Published:
     fetched = site / "releases" / f".{release.run_id}.fetched"
 
     def fetch(path: str) -> None:
+        if ".." in path.split("/") or path.startswith("/"):
+            raise OutputError(
+                f"{store.address}/{there}: names a file outside of itself, {path!r}; see who may "
+                "write there, and publish under another prefix"
+            )
         found = store.read(there + path)
         if found is None:
             raise OutputError(f"{store.address}/{there}{path}: is gone; publish again")
