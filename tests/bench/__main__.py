@@ -288,6 +288,13 @@ def costs() -> None:
              "within 25 %")  # fmt: skip
 
 
+def unchanged() -> None:
+    """A run of 1,000 pages in which nothing changed."""
+    from tests.bench.unchanged import unchanged as measured
+
+    measured()
+
+
 def factory() -> None:
     """Service reports from warehouse to page; ``python -m tests.bench.factory 200`` for more."""
     from tests.bench.factory import factory as measured
@@ -307,7 +314,7 @@ def reading() -> None:
 
 PARTS = {"imports": imports, "demo": demo, "index": index, "queries": queries, "replays": replays,
          "documents": documents, "budgets": budgets,
-         "costs": costs, "reading": reading, "factory": factory}  # fmt: skip
+         "costs": costs, "reading": reading, "factory": factory, "unchanged": unchanged}  # fmt: skip
 
 
 def main() -> None:
