@@ -86,5 +86,10 @@ def test_what_is_asked_of_another_answer_finds_its_columns_there(name: str) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_answer_can_be_cut_by_service(name: str) -> None:
-    assert read_query(name).sliced_by == "service"
+def test_an_answer_can_be_cut_by_service_where_it_has_services(name: str) -> None:
+    query = read_query(name)
+    assert (query.sliced_by == "service") == ("service" in query.contract.by_name)
+
+
+def test_only_the_plan_asks_what_no_service_has() -> None:
+    assert [name for name in NAMES if not read_query(name).sliced_by] == ["fleet/regions"]
