@@ -80,6 +80,7 @@ def schedule(
         daemon = Daemon(
             Memory(settings.home),
             Attempts(settings.home, flags=_flags(warehouse, jobs), first_wait_s=wait, say=complain),
+            settings.home,
             missed=missed.value,
             at_once=at_once,
             watcher=figures,

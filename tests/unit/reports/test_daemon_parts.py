@@ -74,12 +74,12 @@ def test_where_all_times_run_none_takes_the_place_of_another():
 def test_a_group_is_remembered_and_a_new_one_has_missed_nothing(tmp_path):
     memory = Memory(tmp_path)
     memory.follow(["a", "b"], TIMES[0])
-    memory.settle("a", TIMES[2])
-    memory.settle("a", TIMES[1])  # a batch that ended out of order takes nothing back
+    memory.settle("a", TIMES[2], NOON)
+    memory.settle("a", TIMES[1], NOON)  # a batch that ended out of order takes nothing back
     again = Memory(tmp_path)
     again.follow(["a", "c"], NOON)
     assert (again.until("a"), again.until("c")) == (TIMES[2], NOON)
-    again.settle("b", NOON)  # no longer in the schedule
+    again.settle("b", NOON, NOON)  # no longer in the schedule
     stored = json.loads((tmp_path / "schedule/state.json").read_text())
     assert stored["settled_until"].keys() == {"a", "c"}
 

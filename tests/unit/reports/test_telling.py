@@ -22,8 +22,9 @@ from fleetslo.files import write_file
 from fleetslo.published import record
 from fleetslo.reports.page import Page
 from fleetslo.reports.telling.messages import message_for
+from fleetslo.reports.telling.reading import newest_run, read_batch
 from fleetslo.reports.telling.recipients import Recipients, read_recipients
-from fleetslo.reports.telling.telling import newest_run, read_batch, tell
+from fleetslo.reports.telling.telling import tell
 from fleetslo.settings import Settings
 
 RUN, BEFORE = "20261102T060000Z-0001", "20261026T060000Z-0001"
@@ -182,7 +183,7 @@ class TestWhatIsSaid:
     def test_a_squad_hears_of_its_own_services_and_what_changed(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         (mail,) = mailbox[0].mails
         assert mail["To"] == "payments@example.com"
         assert mail["Subject"] == ("Payments: 1 missed, 1 at risk, 1 met, 5 Oct – 2 Nov 2026")
@@ -200,7 +201,7 @@ class TestWhatIsSaid:
     def test_the_picture_is_in_the_mail_and_said_in_words(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         (mail,) = mailbox[0].mails
         (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
         assert picture.get_content().startswith(b"\x89PNG\r\n\x1a\n")
@@ -213,7 +214,7 @@ class TestWhatIsSaid:
     def test_a_webhook_gets_the_format_of_slack(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         of_squad, of_failures = sorted(hook.posted, key=lambda one: "failed" in one["text"])
         assert [block["type"] for block in of_squad["blocks"]] == ["section", "section"]
         lines = of_squad["blocks"][1]["text"]["text"].splitlines()
@@ -224,7 +225,7 @@ class TestWhatIsSaid:
         assert "service_slo/search: failed: cell 4, ValueError: boom" in json.dumps(of_failures)
 
     def test_without_a_site_nothing_is_linked(self, settings: Settings) -> None:
-        batch = read_batch(settings.home, RUN, "")
+        batch = read_batch(settings.home, [RUN], "")
         for about, squad in (("squad", "Payments"), ("failures", None)):
             message = message_for(batch, "x", about, squad)  # type: ignore[arg-type]
             assert message is not None
@@ -233,7 +234,7 @@ class TestWhatIsSaid:
             )
 
     def test_one_page_was_and_several_were_published(self, settings: Settings) -> None:
-        batch = read_batch(settings.home, RUN, "")
+        batch = read_batch(settings.home, [RUN], "")
         for count, said in ((1, "1 other page was published"), (4, "4 other pages were published")):
             told = message_for(replace(batch, pages=batch.pages[:count]), "x", "failures")
             assert told is not None
@@ -245,8 +246,8 @@ class TestOnce:
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
         recipients = told_by(hook, mailbox)
-        first = tell(settings, recipients, RUN, environ=environ(hook))
-        again = tell(settings, recipients, RUN, environ=environ(hook))
+        first = tell(settings, recipients, [RUN], environ=environ(hook))
+        again = tell(settings, recipients, [RUN], environ=environ(hook))
         assert [one.state for one in first] == ["sent"] * 3
         assert [one.state for one in again] == ["before"] * 3
         assert (len(mailbox[0].mails), len(hook.posted)) == (1, 2)
@@ -256,11 +257,11 @@ class TestOnce:
     ) -> None:
         hook.answers = [404, 404]
         recipients = told_by(hook, mailbox)
-        first = tell(settings, recipients, RUN, environ=environ(hook))
+        first = tell(settings, recipients, [RUN], environ=environ(hook))
         assert [one.state for one in first] == ["sent", "failed", "failed"]
         assert "answered 404 (no_service)" in first[1].says
         assert "secret-part" not in first[1].says
-        again = tell(settings, recipients, RUN, environ=environ(hook))
+        again = tell(settings, recipients, [RUN], environ=environ(hook))
         assert [one.state for one in again] == ["before", "sent", "sent"]
 
     def test_what_may_have_arrived_is_not_sent_again(
@@ -268,7 +269,7 @@ class TestOnce:
     ) -> None:
         # what a process leaves that was killed while it sent
         write_file(settings.home / "told" / f"{RUN}.json", '{"payments/email": "sending"}')
-        notices = tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        notices = tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         assert [one.state for one in notices] == ["perhaps", "sent", "sent"]
         assert mailbox[0].mails == []
 
@@ -276,14 +277,14 @@ class TestOnce:
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
         hook.answers = [429, 503]
-        notices = tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        notices = tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         assert [one.state for one in notices] == ["sent"] * 3
         assert len(hook.posted) == 2
 
     def test_a_dry_run_sends_and_notes_nothing(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        notices = tell(settings, told_by(hook, mailbox), RUN, dry_run=True, environ={})
+        notices = tell(settings, told_by(hook, mailbox), [RUN], dry_run=True, environ={})
         assert [(one.recipient, one.channel) for one in notices] == [
             ("payments", "email"),
             ("payments", "webhook"),
@@ -298,7 +299,7 @@ class TestFaults:
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
         gone = {"squad": "Payments", "email": ["gone@nowhere.example"]}
-        notices = tell(settings, told_by(hook, mailbox, gone=gone), RUN, environ=environ(hook))
+        notices = tell(settings, told_by(hook, mailbox, gone=gone), [RUN], environ=environ(hook))
         assert [one.state for one in notices] == ["sent", "sent", "sent", "failed"]
         assert "refuses gone@nowhere.example" in notices[-1].says
 
@@ -309,19 +310,19 @@ class TestFaults:
         recipients = Recipients.model_validate(
             {**away, "recipients": {"fleet": {"fleet": True, "email": ["a@example.com"]}}}
         )
-        (notice,) = tell(settings, recipients, RUN)
+        (notice,) = tell(settings, recipients, [RUN])
         assert notice.state == "failed"
         assert "127.0.0.1:9 cannot be reached" in notice.says
 
     def test_a_secret_that_is_not_set_is_named(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        notices = tell(settings, told_by(hook, mailbox), RUN, environ={})
+        notices = tell(settings, told_by(hook, mailbox), [RUN], environ={})
         assert "${HOOK} is not set in the environment" in notices[1].says
 
     def test_a_run_that_is_not_there(self, settings: Settings) -> None:
         with pytest.raises(UnknownName, match=f"The newest is {RUN}"):
-            read_batch(settings.home, "20261102T060000Z-0002", "")
+            read_batch(settings.home, ["20261102T060000Z-0002"], "")
         assert newest_run(settings.home) == RUN
 
 

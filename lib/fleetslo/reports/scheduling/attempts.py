@@ -27,8 +27,8 @@ _FINAL = (
 )
 _LONGEST_WAIT_S = 3600.0
 
-# The command in a process of its own; -P: a module in the current folder is none of ours.
-_COMMAND = (sys.executable, "-P", "-c", "from fleetslo.cli import main; main()")
+COMMAND = (sys.executable, "-P", "-c", "from fleetslo.cli import main; main()")
+"""The tool in a process of its own; -P: a module in the current folder is none of ours."""
 
 
 @dataclass
@@ -72,10 +72,11 @@ class Attempts:
                 with suppress(ProcessLookupError):
                     child.send_signal(signal.SIGTERM)
 
-    def run(self, due: Due) -> Ended:
+    def run(self, due: Due, begins: Callable[[str], None] = lambda _: None) -> Ended:
         """Run a group until all its pages are made, or its entries have no retry left.
 
-        Only what failed is made again, with a wait that doubles each time.
+        Only what failed is made again, with a wait that doubles each time. ``begins`` is told the
+        name of each run before it begins.
         """
         ended = Ended(due, "failed")
         entries: Sequence[Entry] = due.group.entries
@@ -85,6 +86,7 @@ class Attempts:
             if attempt and self._cancelled.wait(wait_s):
                 break
             run_id = new_run_id()
+            begins(run_id)
             code = self._batch(due, run_id, [entry.name for entry in entries], retry)
             record = read_record(self._home, run_id)
             if record is not None:
@@ -111,7 +113,7 @@ class Attempts:
     def _batch(self, due: Due, run_id: str, names: Sequence[str], retry: str) -> int:
         """Run one batch and return its exit code; the batch stops when this process is gone."""
         theirs, ours = os.pipe()
-        command = [*_COMMAND, "run", "--wait", "--as-of", due.as_of, "--run-id", run_id]
+        command = [*COMMAND, "run", "--wait", "--as-of", due.as_of, "--run-id", run_id]
         command += [word for name in names for word in ("--only", name)]
         command += ["--retry", retry] if retry else []
         command += ["--leash", str(theirs), *self._flags]

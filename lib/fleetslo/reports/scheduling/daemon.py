@@ -5,6 +5,8 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
@@ -19,6 +21,7 @@ from fleetslo.reports.scheduling.attempts import Attempts, Ended
 from fleetslo.reports.scheduling.groups import Due, Group, groups_of
 from fleetslo.reports.scheduling.memory import Memory
 from fleetslo.reports.scheduling.queue import Missed, Queue, to_run
+from fleetslo.reports.scheduling.teller import Teller
 
 # A clock that was put forward, or a machine that slept, is noticed after this long.
 _LOOK_S = 15
@@ -33,18 +36,23 @@ class Watcher(Protocol):
     def ended(self, ended: Ended) -> None:
         """Be told what became of a batch."""
 
+    def told(self, well: bool, waiting: int) -> None:
+        """Be told whether people were told of a batch, and how many batches still wait for it."""
+
 
 class Daemon:
     """Runs the schedule until it is told to stop.
 
-    SIGTERM and SIGINT let the batches that run come to their end and start no other; a second one
-    cancels them. SIGHUP reads the schedule again; one that is wrong changes nothing.
+    After the last attempt of a batch people are told of it. SIGTERM and SIGINT let the batches
+    that run come to their end and start no other; a second one cancels them. SIGHUP reads the
+    schedule again; one that is wrong changes nothing.
     """
 
     def __init__(
         self,
         memory: Memory,
         attempts: Attempts,
+        home: Path,
         *,
         missed: Missed,
         at_once: int,
@@ -57,6 +65,7 @@ class Daemon:
         self._watcher = watcher
         self._say = say
         self.queue = Queue(missed)
+        self._teller = Teller(memory, home, told=watcher.told, say=say)
         self._groups: dict[str, Group] = {}
         self._taken: dict[str, datetime] = {}
         self._lock = threading.Lock()
@@ -87,11 +96,13 @@ class Daemon:
         self._say(f"follows the schedule: {_reports(groups)}")
         for worker in self._workers:
             worker.start()
+        self._teller.start()
         self._scheduler.add_job(self._look, IntervalTrigger(seconds=_LOOK_S), id="look")
         self._scheduler.add_job(self._look, id="start")
         self._scheduler.start()  # until a handler shuts it down
         for worker in self._workers:
             worker.join()
+        self._teller.close()
 
     def _follow(self, groups: Sequence[Group]) -> None:
         now = datetime.now(UTC)
@@ -135,7 +146,7 @@ class Daemon:
                 for at in chosen:
                     self.queue.add(Due(group, at))
                 if not chosen:
-                    self._memory.settle(key, times[-1])
+                    self._memory.settle(key, times[-1], now)
                 if len(chosen) < len(times):
                     self._say(
                         f"{', '.join(group.names)}: {len(times) - len(chosen)} missed times are "
@@ -147,10 +158,10 @@ class Daemon:
     def _read_again(self) -> None:
         try:
             groups = groups_of(read_schedule())
+            self._follow(groups)
         except FleetsloError as error:
             self._say(f"the schedule stays as it was: {error}")
             return
-        self._follow(groups)
         self._say(f"the schedule is read again: {_reports(groups)}")
 
     def _work(self) -> None:
@@ -158,21 +169,28 @@ class Daemon:
             self._say(f"{due}: begins, as of {due.as_of}")
             ended = Ended(due, "failed", failed=due.group.names)
             try:
-                ended = self._attempts.run(due)
-            except OSError as error:
+                ended = self._attempts.run(due, partial(self._memory.begin, due.group.key, due.at))
+            except (OSError, FleetsloError) as error:
                 self._say(f"{due}: cannot be started: {error}")
-            with self._lock:
-                if ended.outcome != "cancelled":
-                    self._memory.settle(due.group.key, due.at)
+            if ended.outcome != "cancelled":
+                self._settle(due, ended.failed)
             self._watcher.ended(ended)
             self.queue.done(due)
             failed = f": {', '.join(ended.failed)}" if ended.failed else ""
             self._say(f"{due}: {ended.outcome}{failed}")
 
+    def _settle(self, due: Due, lost: Sequence[str]) -> None:
+        try:
+            self._memory.settle(due.group.key, due.at, datetime.now(UTC), lost)
+        except FleetsloError as error:
+            # A full disk must not end the thread; what is remembered is written the next time.
+            self._say(f"{due}: {error}")
+        self._teller.wake()
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self._stopping:
             # Not here: a handler may interrupt a thread that holds the lock it would need.
-            threading.Thread(target=self._attempts.cancel, name="cancel").start()
+            threading.Thread(target=self._cancel, name="cancel").start()
             return
         self._stopping = True
         threading.Thread(target=self._end, name="end", daemon=True).start()
@@ -183,6 +201,10 @@ class Daemon:
         self.queue.close()
         self._started.wait()  # a scheduler that has not started cannot be shut down
         self._scheduler.shutdown(wait=False)
+
+    def _cancel(self) -> None:
+        self._teller.abandon()
+        self._attempts.cancel()
 
     def _hang_up(self, number: int, frame: FrameType | None) -> None:
         self._reread = True

@@ -52,6 +52,16 @@ class Metrics:
             "Bytes that the questions of batches read.",
             registry=self.registry,
         )
+        self._tell_failures = Counter(
+            "fleetslo_tell_failures_total",
+            "Times that not everybody could be told of a batch.",
+            registry=self.registry,
+        )
+        self._untold = Gauge(
+            "fleetslo_tell_waiting",
+            "Batches that people could not be told of yet.",
+            registry=self.registry,
+        )
         self.waiting = Gauge(
             "fleetslo_queue_length", "Batches that are due and wait.", registry=self.registry
         )
@@ -87,6 +97,12 @@ class Metrics:
                 self._failures.labels(name).inc()
             else:
                 self._success.labels(name).set_to_current_time()
+
+    def told(self, well: bool, waiting: int) -> None:
+        """Count what could not be told."""
+        if not well:
+            self._tell_failures.inc()
+        self._untold.set(waiting)
 
 
 def listen_address(text: str) -> tuple[str, int]:
