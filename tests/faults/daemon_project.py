@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +27,14 @@ class DaemonProject(Project):
         super().__init__(folder)
         self.warehouse = warehouse
         self.schedule(SCHEDULE)
+        self._started: list[subprocess.Popen] = []
+
+    def end(self) -> None:
+        """End what a test has left running."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
 
     def schedule(self, text: str) -> None:
         """Write the schedule."""
@@ -39,9 +49,11 @@ class DaemonProject(Project):
             "FLEETSLO_WAREHOUSE": self.warehouse,
         }
         with (self.folder / "said.log").open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [*COMMAND, *words], cwd=self.folder, env=environ, stdout=log, stderr=log
             )
+        self._started.append(process)
+        return process
 
     def daemon(self, *words: str) -> subprocess.Popen:
         """Start a daemon that waits little before it tries again."""
@@ -60,6 +72,11 @@ class DaemonProject(Project):
         text = json.loads(path.read_text())["settled_until"].get(key)
         return text and datetime.fromisoformat(text)
 
+    def untold(self) -> list[dict]:
+        """Return the batches of which people are still to be told, as the daemon remembers them."""
+        path = self.home / "schedule" / "state.json"
+        return json.loads(path.read_text()).get("untold", [])
+
     def missed(self, days: int, key: str = "0 0 6 * * * Europe/Berlin") -> None:
         """Let the last daemon have run so many days ago."""
         path = self.home / "schedule" / "state.json"
@@ -77,3 +94,16 @@ class DaemonProject(Project):
     def outcomes(self) -> list[tuple[str, str]]:
         """Return day and outcome of each run, oldest first."""
         return [(run["as_of"], run["outcome"]) for run in self.runs()]
+
+
+def fetch(project: DaemonProject, path: str) -> str:
+    """Return what the newest daemon serves under a path."""
+    port = re.findall(r"127\.0\.0\.1:(\d+)/metrics", project.said())[-1]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+        return answer.read().decode()
+
+
+def metrics(project: DaemonProject) -> dict[str, float]:
+    """Return the figures of the newest daemon by name and labels."""
+    lines = [line for line in fetch(project, "metrics").splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}

@@ -4,12 +4,11 @@ import json
 import re
 import signal
 import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from daemon_project import DaemonProject
+from daemon_project import DaemonProject, fetch, metrics
 from fault_project import LINGER, gone, wait_for
 
 from fleetslo.reports.scheduling.timing import Timing
@@ -21,24 +20,18 @@ pytestmark = pytest.mark.xdist_group("runs-notebooks")
 def project(tmp_path, tiny_home):
     made = DaemonProject(tmp_path, f"duckdb://{tiny_home}/warehouse")
     made.report("period")
-    return made
+    yield made
+    made.end()
 
 
 @pytest.fixture
 def start(project):
-    """Starts daemons and commands, and ends those that a test has left."""
-    running = []
+    """Starts daemons, and commands."""
 
     def begin(*words):
-        process = project.command(*words) if words[:1] == ("backfill",) else project.daemon(*words)
-        running.append(process)
-        return process
+        return project.command(*words) if words[:1] == ("backfill",) else project.daemon(*words)
 
-    yield begin
-    for process in running:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+    return begin
 
 
 def last_due(days_ago=0):
@@ -173,16 +166,10 @@ def test_what_keeps_failing_is_given_up_and_counted(project, start):
     wait_for(lambda: ": failed: one" in project.said(), 120)
     assert [outcome for _, outcome in project.outcomes()] == ["failed", "failed"]
     assert project.settled() > datetime.now(UTC) - timedelta(days=1)
-    port = re.search(r"127\.0\.0\.1:(\d+)/metrics", project.said())[1]
-    metrics = fetch(port, "metrics")
-    assert 'fleetslo_report_failures_total{report="one"} 1.0' in metrics
-    assert "fleetslo_report_last_success_timestamp_seconds{" not in metrics
+    figures = metrics(project)
+    assert figures['fleetslo_report_failures_total{report="one"}'] == 1
+    assert 'fleetslo_report_last_success_timestamp_seconds{report="one"}' not in figures
     terminate(daemon)
-
-
-def fetch(port, path):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
-        return answer.read().decode()
 
 
 def test_a_report_that_is_due_is_made_and_its_figures_are_served(project, start):
@@ -192,28 +179,24 @@ def test_a_report_that_is_due_is_made_and_its_figures_are_served(project, start)
     )
     daemon = start("--metrics", "127.0.0.1:0")
     ended(project, 2, 120)
-    port = re.search(r"127\.0\.0\.1:(\d+)/metrics", project.said())[1]
-    wait_for(lambda: "fleetslo_report_last_success_timestamp_seconds{" in fetch(port, "metrics"))
-    figures = dict(
-        line.rsplit(" ", 1) for line in fetch(port, "metrics").splitlines() if line[:1] not in "#"
-    )
+    last = 'fleetslo_report_last_success_timestamp_seconds{report="one"}'
+    wait_for(lambda: last in metrics(project))
+    figures = metrics(project)
     now = datetime.now(UTC).timestamp()
     label = '{report="one"}'
-    assert (
-        now - 120 < float(figures["fleetslo_report_last_success_timestamp_seconds" + label]) <= now
-    )
-    assert 0 < float(figures["fleetslo_report_duration_seconds" + label]) < 120
-    assert float(figures["fleetslo_report_failures_total" + label]) == 0
-    upcoming = float(figures["fleetslo_report_next_run_timestamp_seconds" + label])
+    assert now - 120 < figures[last] <= now
+    assert 0 < figures["fleetslo_report_duration_seconds" + label] < 120
+    assert figures["fleetslo_report_failures_total" + label] == 0
+    upcoming = figures["fleetslo_report_next_run_timestamp_seconds" + label]
     assert upcoming % 10 == 0
     assert {
         "fleetslo_queue_length",
         "fleetslo_batches_running",
         "fleetslo_read_bytes_total",
     } <= figures.keys()
-    assert fetch(port, "healthz") == "ok\n"
+    assert fetch(project, "healthz") == "ok\n"
     with pytest.raises(urllib.error.HTTPError, match="404"):
-        fetch(port, "etc/passwd")
+        fetch(project, "etc/passwd")
     terminate(daemon)
     # Each time once: no two runs began at the same scheduled time.
     begun = re.findall(r"one of (\S+ \S+) JST: begins", project.said())

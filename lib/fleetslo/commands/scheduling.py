@@ -83,6 +83,7 @@ def schedule(
             settings.home,
             missed=missed.value,
             at_once=at_once,
+            wait_s=wait,
             watcher=figures,
             say=complain,
         )

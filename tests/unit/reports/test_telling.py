@@ -6,15 +6,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import Envelope
+from tests.listening import Hook, Mailbox
 
 from fleetslo.cli import run
 from fleetslo.errors import SettingsError, UnknownName
@@ -30,53 +27,6 @@ from fleetslo.settings import Settings
 RUN, BEFORE = "20261102T060000Z-0001", "20261026T060000Z-0001"
 PERIOD = "2026-10-05/2026-11-02"
 END = datetime(2026, 11, 2, tzinfo=UTC)
-
-
-class Hook(ThreadingHTTPServer):
-    """A webhook that remembers what it was sent; ``answers`` are given before 200s."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), HookAnswers)
-        self.answers: list[int] = []
-        self.posted: list[dict[str, Any]] = []
-
-
-class HookAnswers(BaseHTTPRequestHandler):
-    server: Hook
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = self.server.answers.pop(0) if self.server.answers else 200
-        if answer == 200:
-            self.server.posted.append(body)
-        self.send_response(answer)
-        self.end_headers()
-        self.wfile.write(b"ok" if answer == 200 else b"no_service")
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-class Mailbox:
-    """Takes e-mail, except for addresses at nowhere.example."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd asks for these names
-        self, server: Any, session: Any, envelope: Envelope, address: str, options: Any
-    ) -> str:
-        if address.endswith("@nowhere.example"):
-            return "550 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(  # noqa: N802
-        self, server: Any, session: Any, envelope: Envelope
-    ) -> str:
-        assert isinstance(envelope.content, bytes)
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 OK"
 
 
 @pytest.fixture

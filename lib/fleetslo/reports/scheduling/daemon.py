@@ -56,6 +56,7 @@ class Daemon:
         *,
         missed: Missed,
         at_once: int,
+        wait_s: float = 60.0,
         watcher: Watcher,
         say: Callable[[str], None],
     ) -> None:
@@ -65,7 +66,7 @@ class Daemon:
         self._watcher = watcher
         self._say = say
         self.queue = Queue(missed)
-        self._teller = Teller(memory, home, told=watcher.told, say=say)
+        self._teller = Teller(memory, home, told=watcher.told, say=say, first_wait_s=wait_s)
         self._groups: dict[str, Group] = {}
         self._taken: dict[str, datetime] = {}
         self._lock = threading.Lock()

@@ -11,7 +11,7 @@ from fleetslo import errors, resources
 from fleetslo.reports.scheduling.attempts import COMMAND
 from fleetslo.reports.scheduling.memory import Memory, Untold
 
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 15.0, 900.0
+_SHORTEST_WAIT_S, _LONGEST_WAIT_S = 1.0, 900.0
 # What nobody could be told for so long is no news any more.
 _GIVEN_UP = timedelta(days=1)
 # A mail server or a webhook has 30 s for an answer; a command that takes this long hangs.
@@ -33,13 +33,13 @@ class Teller:
         *,
         told: Callable[[bool, int], None],
         say: Callable[[str], None],
-        first_wait_s: float = _FIRST_WAIT_S,
+        first_wait_s: float,
     ) -> None:
         self._memory = memory
         self._home = home
         self._told = told
         self._say = say
-        self._first_wait_s = first_wait_s
+        self._first_wait_s = max(first_wait_s, _SHORTEST_WAIT_S)
         self._later: dict[Untold, tuple[float, float]] = {}
         self._changed = threading.Condition()
         self._woken = True
