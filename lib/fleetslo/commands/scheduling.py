@@ -120,9 +120,11 @@ def export(
     from fleetslo.reports.scheduling.exports.files import files_for
     from fleetslo.reports.scheduling.exports.parts import Surroundings
     from fleetslo.reports.scheduling.groups import groups_of
+    from fleetslo.reports.telling.recipients import read_recipients
 
     groups = groups_of(read_schedule())
-    files = files_for(to.value, groups, Surroundings(project, image, shards))
+    tells = read_recipients() is not None
+    files = files_for(to.value, groups, Surroundings(project, image, shards, tells))
     for name, text in files.items():
         if output is None:
             say(f"# {name}\n{text}")
