@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,3 +68,17 @@ class Mailbox:
         assert isinstance(envelope.content, bytes)
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
+
+
+@contextmanager
+def listening() -> Iterator[Hook]:
+    """Give a webhook that listens."""
+    with Hook() as hook:
+        thread = threading.Thread(target=hook.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield hook
+        finally:
+            hook.open.set()
+            hook.shutdown()
+            thread.join()

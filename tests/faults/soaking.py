@@ -8,12 +8,9 @@ import os
 import re
 import signal
 import sys
-import threading
 import time
 from calendar import timegm
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +20,7 @@ from daemon_project import DaemonProject
 from fault_project import wait_for
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.listening import Hook
+from tests.listening import Hook, listening
 
 SCHEDULE = """\
 reports:
@@ -161,16 +158,6 @@ def _stat(path: Path) -> os.stat_result | None:
         return path.stat()
     except OSError:
         return None
-
-
-@contextmanager
-def listening() -> Iterator[Hook]:
-    """Give a webhook that listens."""
-    with Hook() as hook:
-        thread = threading.Thread(target=hook.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        yield hook
-        hook.shutdown()
 
 
 def main() -> None:

@@ -152,6 +152,10 @@ def test_only_what_failed_is_tried_again(project, start):
         "checkout"
     ]
     assert second["planned"] == first["planned"]
+    assert [(run["trigger"], run["attempt"]) for run in (first, second)] == [
+        ("schedule", 1),
+        ("schedule", 2),
+    ]
     terminate(daemon)
     # The day is made, in two runs; a backfill has nothing to do.
     day = last_due()
@@ -239,6 +243,7 @@ def test_a_backfill_makes_the_days_that_are_not_made(project, start):
     # The Mondays of this stretch; every report ends on its own.
     mondays = ["2026-10-12", "2026-10-19", "2026-10-26"]
     assert sorted(project.outcomes()) == [(day, "ok") for day in mondays]
+    assert {(run["trigger"], run["attempt"]) for run in project.runs()} == {("backfill", 1)}
     assert "2026-09-28_2026-10-26/one.html" in project.site()
     assert "2026-09-14_2026-10-12/one.html" in project.site()
     assert fill() == 0

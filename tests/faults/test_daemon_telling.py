@@ -2,12 +2,11 @@
 
 import json
 import re
-import threading
 
 import pytest
 from daemon_project import DaemonProject, metrics
 from fault_project import wait_for
-from tests.listening import Hook
+from tests.listening import listening
 
 pytestmark = pytest.mark.xdist_group("runs-notebooks")
 
@@ -37,16 +36,8 @@ TWO_FAILS_FIRST = "if period.startswith('2026-09'):\n    " + FIRST_FAILS.format(
 @pytest.fixture
 def hooks():
     """Those who follow the fleet, and those who are told of failures."""
-    servers = [Hook(), Hook()]
-    threads = [threading.Thread(target=one.serve_forever, args=(0.01,)) for one in servers]
-    for thread in threads:
-        thread.start()
-    yield servers
-    for server, thread in zip(servers, threads, strict=True):
-        server.open.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening() as news, listening() as failures:
+        yield news, failures
 
 
 @pytest.fixture

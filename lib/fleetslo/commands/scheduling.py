@@ -79,7 +79,13 @@ def schedule(
     with alone(settings.home):
         daemon = Daemon(
             Memory(settings.home),
-            Attempts(settings.home, flags=_flags(warehouse, jobs), first_wait_s=wait, say=complain),
+            Attempts(
+                settings.home,
+                trigger="schedule",
+                flags=_flags(warehouse, jobs),
+                first_wait_s=wait,
+                say=complain,
+            ),
             settings.home,
             missed=missed.value,
             at_once=at_once,
@@ -174,7 +180,11 @@ def backfill(
         say("nothing is scheduled on these days")
         return
     attempts = Attempts(
-        settings.home, flags=_flags(warehouse, jobs), first_wait_s=wait, say=complain
+        settings.home,
+        trigger="backfill",
+        flags=_flags(warehouse, jobs),
+        first_wait_s=wait,
+        say=complain,
     )
     ended = fill(wanted, attempts, settings.home, at_once=at_once, again=again, say=complain)
     say(f"{len(ended)} batches were run")

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from tests.listening import Hook, Mailbox
+from tests.listening import Hook, Mailbox, listening
 
 from fleetslo.cli import run
 from fleetslo.errors import SettingsError, UnknownName
@@ -31,12 +30,8 @@ END = datetime(2026, 11, 2, tzinfo=UTC)
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    with Hook() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with listening() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

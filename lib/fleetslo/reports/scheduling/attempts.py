@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fleetslo import errors
 from fleetslo.reports.manifest import new_run_id
@@ -52,11 +52,13 @@ class Attempts:
         self,
         home: Path,
         *,
+        trigger: Literal["schedule", "backfill"],
         flags: Sequence[str] = (),
         first_wait_s: float = 60.0,
         say: Callable[[str], None],
     ) -> None:
         self._home = home
+        self._trigger = trigger
         self._flags = flags
         self._first_wait_s = first_wait_s
         self._say = say
@@ -87,7 +89,7 @@ class Attempts:
                 break
             run_id = new_run_id()
             begins(run_id)
-            code = self._batch(due, run_id, [entry.name for entry in entries], retry)
+            code = self._batch(due, run_id, attempt + 1, [entry.name for entry in entries], retry)
             record = read_record(self._home, run_id)
             if record is not None:
                 ended.records.append(record)
@@ -110,10 +112,11 @@ class Attempts:
             ended.outcome = "cancelled"
         return ended
 
-    def _batch(self, due: Due, run_id: str, names: Sequence[str], retry: str) -> int:
+    def _batch(self, due: Due, run_id: str, attempt: int, names: Sequence[str], retry: str) -> int:
         """Run one batch and return its exit code; the batch stops when this process is gone."""
         theirs, ours = os.pipe()
         command = [*COMMAND, "run", "--wait", "--as-of", due.as_of, "--run-id", run_id]
+        command += ["--trigger", self._trigger, "--attempt", f"{attempt}"]
         command += [word for name in names for word in ("--only", name)]
         command += ["--retry", retry] if retry else []
         command += ["--leash", str(theirs), *self._flags]

@@ -30,7 +30,8 @@ def dags(groups: Sequence[Group], surroundings: Surroundings) -> dict[str, str]:
     """Return one Python file; a DAG per group, in it a task per shard, and one that tells people.
 
     That one is a teardown: it comes when no task has an attempt left, and a mail server that is
-    away does not fail the DAG. Tasks run in the project folder of the worker, with the worker's own environment.
+    away does not fail the DAG. Tasks run in the project folder of the worker, with the worker's
+    own environment.
 
     Raises:
         SettingsError: an expression with seconds, or two groups of one name.

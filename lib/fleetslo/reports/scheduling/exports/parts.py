@@ -46,7 +46,7 @@ def name_of(group: Group) -> str:
 def words(group: Group, as_of: str = TODAY) -> list[str]:
     """Return the command that runs a group, as words, without the program's name."""
     only = [word for name in sorted(group.names) for word in ("--only", name)]
-    return ["run", "--as-of", as_of, *only]
+    return ["run", "--trigger", "export", "--as-of", as_of, *only]
 
 
 def telling(group: Group, as_of: str = "") -> list[str]:
