@@ -45,11 +45,11 @@ class Teller:
         self._woken = True
         self._closing = False
         self._abandoned = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="tell", daemon=True)
+        self.thread = threading.Thread(target=self._work, name="tell", daemon=True)
 
     def start(self) -> None:
         """Begin with what an earlier daemon has left untold."""
-        self._thread.start()
+        self.thread.start()
 
     def wake(self) -> None:
         """Look now: a batch has ended."""
@@ -62,8 +62,8 @@ class Teller:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        while self._thread.is_alive() and not self._abandoned.is_set():
-            self._thread.join(0.2)
+        while self.thread.is_alive() and not self._abandoned.is_set():
+            self.thread.join(0.2)
 
     def abandon(self) -> None:
         """Let ``close`` return at once; a message that is being sent goes on its way."""
