@@ -15,11 +15,6 @@ recipients:
   everyone: {fleet: true, webhook: "${NEWS}"}
   operators: {failures: true, webhook: "${FAILURES}"}
 """
-TWO = """\
-reports:
-- {notebook: reports/one, page: one, every: day, zone: Europe/Berlin, period: 2026-10, retries: 1}
-- {notebook: reports/one, page: two, every: day, zone: Europe/Berlin, period: 2026-09, retries: 1}
-"""
 FIRST_FAILS = """
 from pathlib import Path
 seen = Path("{name}.seen")
@@ -50,15 +45,23 @@ def project(tmp_path, tiny_home, hooks, monkeypatch):
     made.end()
 
 
+def two(project, retries=1):
+    """A schedule of two reports, due together: of October and of September."""
+    one = f"- {{notebook: reports/one, page: one, {project.daily}}}\n"
+    other = one.replace("page: one", "page: two").replace("2026-10", "2026-09")
+    project.schedule(f"reports:\n{one}{other}".replace("retries: 1", f"retries: {retries}"))
+
+
 def all_told(project, runs):
     """Wait until so many runs have ended, and nobody is still to be told of one."""
     wait_for(lambda: len(project.runs()) == runs and project.untold() == [], 90)
 
 
+@pytest.mark.long
 def test_people_are_told_once_of_all_attempts_and_of_nothing_new_never(project, hooks):
     news, failures = hooks
     project.missed(2)
-    project.schedule(TWO)
+    two(project)
     project.report(TWO_FAILS_FIRST)
     daemon = project.daemon()
     all_told(project, 2)
@@ -80,11 +83,12 @@ def test_people_are_told_once_of_all_attempts_and_of_nothing_new_never(project, 
     assert (len(news.posted), failures.posted) == (1, [])
 
 
+@pytest.mark.long
 def test_one_that_cannot_be_told_is_told_later_and_the_batch_is_well(project, hooks):
     news, failures = hooks
     news.answers = [404, 404]
     project.missed(2)
-    project.schedule(TWO.replace("retries: 1", "retries: 0"))
+    two(project, retries=0)
     project.report("assert period.startswith('2026-10'), 'broken'")
     daemon = project.daemon("--metrics", "0")
     wait_for(lambda: "tried again in 2 s" in project.said())
@@ -109,7 +113,7 @@ def test_a_daemon_killed_between_attempts_tells_of_all_of_them_when_it_has_caugh
 ):
     news, failures = hooks
     project.missed(2)
-    project.schedule(TWO)
+    two(project)
     project.report(TWO_FAILS_FIRST)
     daemon = project.daemon("--wait", "600")
     wait_for(lambda: "attempt 1 ended with exit code 51" in project.said())
@@ -130,6 +134,7 @@ def test_a_daemon_killed_between_attempts_tells_of_all_of_them_when_it_has_caugh
     assert told == [{"everyone/webhook": "sent"}] * 2
 
 
+@pytest.mark.long
 def test_a_daemon_killed_while_somebody_is_told_tells_nobody_twice(project, hooks):
     news, _ = hooks
     news.open.clear()
@@ -150,6 +155,7 @@ def test_a_daemon_killed_while_somebody_is_told_tells_nobody_twice(project, hook
     assert "everyone: was told by webhook before" in project.said()
 
 
+@pytest.mark.long
 def test_a_batch_that_never_began_is_told_as_failed(project, hooks):
     news, failures = hooks
     project.missed(2)
@@ -162,6 +168,7 @@ def test_a_batch_that_never_began_is_told_as_failed(project, hooks):
     assert re.search("one: .*its batch failed as a whole", json.dumps(failures.posted))
 
 
+@pytest.mark.long
 def test_a_run_by_hand_tells_on_request_and_ends_as_it_would(project, hooks):
     news, failures = hooks
     run = ["run", "--tell", "--as-of", "2026-11-01"]
