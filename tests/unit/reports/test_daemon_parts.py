@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -9,7 +10,7 @@ from fleetslo.errors import OutputError, UsageError
 from fleetslo.reports.scheduling.backfill import Stretch, due_days
 from fleetslo.reports.scheduling.entries import Entry
 from fleetslo.reports.scheduling.groups import Due, groups_of
-from fleetslo.reports.scheduling.memory import Memory, alone
+from fleetslo.reports.scheduling.memory import Memory, Untold, alone
 from fleetslo.reports.scheduling.metrics import Metrics, listen_address, serving
 from fleetslo.reports.scheduling.queue import Queue, to_run
 from fleetslo.reports.scheduling.records import Done
@@ -82,6 +83,28 @@ def test_a_group_is_remembered_and_a_new_one_has_missed_nothing(tmp_path):
     again.settle("b", NOON, NOON)  # no longer in the schedule
     stored = json.loads((tmp_path / "schedule/state.json").read_text())
     assert stored["settled_until"].keys() == {"a", "c"}
+
+
+def test_the_runs_of_a_time_are_remembered_until_people_were_told(tmp_path):
+    memory = Memory(tmp_path)
+    memory.follow(["a", "b"], TIMES[0] - timedelta(days=1))
+    for at, run in ((TIMES[0], "1"), (TIMES[0], "2"), (TIMES[1], "3")):
+        memory.begin("a", at.astimezone(ZoneInfo("Europe/Berlin")), run)
+    assert memory.untold() == []  # none has ended
+    memory = Memory(tmp_path)  # killed, and started again
+    memory.follow(["a", "b"], NOON)
+    memory.begin("a", TIMES[1], "4")
+    memory.settle("a", TIMES[1], NOON, ["x"])
+    # What a later time has overtaken has ended with it.
+    assert memory.untold() == [
+        Untold("a", TIMES[0], ("1", "2"), (), NOON),
+        Untold("a", TIMES[1], ("3", "4"), ("x",), NOON),
+    ]
+    memory.told(memory.untold()[0])
+    memory.begin("b", TIMES[2], "5")
+    memory = Memory(tmp_path)
+    memory.follow(["a"], NOON)  # b has left the schedule, and nothing follows that run
+    assert [one.runs for one in memory.untold()] == [("3", "4"), ("5",)]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from fleetslo.files import write_file
 from fleetslo.published import record
 from fleetslo.reports.page import Page
 from fleetslo.reports.telling.messages import message_for
-from fleetslo.reports.telling.reading import newest_run, read_batch
+from fleetslo.reports.telling.reading import newest_run, read_batch, runs_of
 from fleetslo.reports.telling.recipients import Recipients, read_recipients
 from fleetslo.reports.telling.telling import tell
 from fleetslo.settings import Settings
@@ -237,6 +237,145 @@ class TestOnce:
         ]
         assert (mailbox[0].mails, hook.posted) == ([], [])
         assert not (settings.home / "told").exists()
+
+
+def later(home: Path, run_id: str, jobs: list[dict[str, Any]], **more: Any) -> None:
+    """Let another run have left a record."""
+    write_file(home / "runs" / run_id / "manifest.json", json.dumps({"jobs": jobs, **more}))
+
+
+GOOD = {
+    "page": "service_slo/search",
+    "path": "search.html",
+    "outcome": "ok",
+    "entry": "service_slo",
+}
+BAD = {
+    **GOOD,
+    "outcome": "failed",
+    "failure": {"cell": 4, "error": "ValueError", "message": "boom"},
+}
+RETRY, NEXT = "20261102T060200Z-0002", "20261102T070000Z-0003"
+
+
+class TestBatches:
+    """Several runs that are told as one: attempts, or shards."""
+
+    def test_what_a_later_attempt_made_did_not_fail(self, settings: Settings) -> None:
+        later(settings.home, RUN, [BAD])
+        later(settings.home, RETRY, [GOOD])
+        later(settings.home, NEXT, [{**BAD, "outcome": "cancelled"}])
+        assert [one.page for one in read_batch(settings.home, [RUN], "").failed] == [BAD["page"]]
+        assert read_batch(settings.home, [RUN, RETRY], "").failed == []
+        assert read_batch(settings.home, [NEXT], "").failed == []
+
+    def test_of_a_batch_only_the_rest_is_told(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        recipients = told_by(hook, mailbox)
+        tell(settings, recipients, [RUN], environ=environ(hook))
+        later(settings.home, RETRY, [{**BAD, "path": "other.html", "page": "service_slo/other"}])
+        notices = tell(settings, recipients, [RUN, RETRY], environ=environ(hook))
+        assert [(one.recipient, one.state) for one in notices] == [
+            ("payments", "before"),
+            ("payments", "before"),
+            ("operators", "sent"),
+        ]
+        assert "service_slo/other" in json.dumps(hook.posted[-1])
+        assert "service_slo/search" not in json.dumps(hook.posted[-1])
+        again = tell(settings, recipients, [RUN, RETRY], environ=environ(hook))
+        assert [one.state for one in again] == ["before"] * 3
+
+    def test_a_page_that_an_earlier_run_published_is_no_news(self, settings: Settings) -> None:
+        jobs = [{"page": one.name, "path": one.path, "outcome": "ok"} for one in PAGES]
+        for released, news in ((BEFORE, 0), (None, len(PAGES))):
+            later(settings.home, BEFORE, [], release=released)
+            later(settings.home, RUN, [{**one, "reused_from": BEFORE} for one in jobs])
+            assert len(read_batch(settings.home, [RUN], "").pages) == news
+        # An attempt that was killed before it published is of the same batch.
+        later(settings.home, BEFORE, [], release=BEFORE)
+        assert len(read_batch(settings.home, [BEFORE, RUN], "").pages) == len(PAGES)
+
+    def test_a_report_that_came_to_nothing_is_named(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        notices = tell(
+            settings, told_by(hook, mailbox), [NEXT], lost=["squad_review"], environ=environ(hook)
+        )
+        assert [(one.recipient, one.state) for one in notices] == [("operators", "sent")]
+        assert "squad_review: its batch failed as a whole" in json.dumps(hook.posted)
+
+    def test_shards_and_attempts_of_a_day_are_found_by_their_reports(
+        self, settings: Settings
+    ) -> None:
+        home = settings.home
+        later(home, RUN, [], planned={"service_slo": 4}, as_of="2026-11-02")
+        later(home, RETRY, [], planned={"service_slo": 4, "other": 1}, as_of="2026-11-02")
+        later(home, NEXT, [], planned={"other": 1}, as_of="2026-11-03")
+        later(home, BEFORE, [], planned={"service_slo": 4}, as_of="2026-10-26")
+        assert runs_of(home, ["service_slo"]) == [RUN, RETRY]
+        assert runs_of(home, ["service_slo"], "2026-10-26") == [BEFORE]
+        assert runs_of(home, ["other"]) == [NEXT]
+        assert runs_of(home, ["other"], "2026-11-01") == []
+
+    def test_a_failure_that_stays_the_same_is_told_once_until_it_came_good(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        recipients = told_by(hook, mailbox)
+
+        def told(run_id: str, *jobs: dict[str, Any]) -> int:
+            later(settings.home, run_id, list(jobs))
+            before = len(hook.posted)
+            tell(settings, recipients, [run_id], environ=environ(hook))
+            return len(hook.posted) - before
+
+        assert told("20261103T060000Z-0001", BAD) == 1
+        assert told("20261103T060100Z-0002", BAD) == 0
+        other = {**BAD, "path": "other.html", "page": "service_slo/other"}
+        assert told("20261103T060200Z-0003", BAD, other) == 1  # of both, for one is new
+        assert "service_slo/search" in json.dumps(hook.posted[-1])
+        worse = {**BAD, "failure": {**BAD["failure"], "message": "bang"}}
+        assert told("20261103T060300Z-0004", worse, other) == 1
+        assert told("20261103T060400Z-0005", GOOD) == 0
+        assert told("20261103T060500Z-0006", worse) == 1
+        # A day later it is news again.
+        book = settings.home / "told" / "failures.json"
+        said = json.loads(book.read_text())
+        for pages in said.values():
+            for page, (text, _) in pages.items():
+                pages[page] = (text, "2026-11-01T00:00:00+00:00")
+        write_file(book, json.dumps(said))
+        assert told("20261104T060500Z-0007", worse) == 1
+
+    def test_a_report_may_say_whom_it_is_for(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        later(
+            settings.home,
+            RUN,
+            [
+                {"page": one.name, "path": one.path, "outcome": "ok", "entry": "service_slo"}
+                for one in PAGES
+            ]
+            + [BAD],
+        )
+        others = {
+            "others": {"squad": "Payments", "webhook": "${HOOK}"},
+            "watch": {"failures": True, "webhook": "${HOOK}"},
+        }
+        recipients = told_by(hook, mailbox, **others)
+
+        def told(*names: str) -> list[str]:
+            notices = tell(settings, recipients, [RUN], meant={"service_slo": names}, dry_run=True)
+            return list(dict.fromkeys(one.recipient for one in notices))
+
+        assert told() == ["payments", "operators", "others", "watch"]
+        assert told("others") == ["operators", "others", "watch"]
+        assert told("others", "watch") == ["others", "watch"]
+        with pytest.raises(
+            SettingsError, match=r"service_slo: tell: there is no 'other' .*'others'"
+        ):
+            told("other")
 
 
 class TestFaults:

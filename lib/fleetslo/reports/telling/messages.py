@@ -1,6 +1,6 @@
 """What a batch has to say to whom: one message per squad, one of the fleet, one of failures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -20,13 +20,15 @@ _ORDER = {"missed": 0, "at_risk": 1, "unjudged": 2, "met": 3}
 class Failed:
     """A report of the batch that came to no page: its page's name, and why in one line.
 
-    ``entry`` is its name in the schedule, ``run_id`` the run in which it failed last.
+    ``entry`` is its name in the schedule, ``run_id`` the run in which it failed last, ``path`` the
+    page's.
     """
 
     page: str
     says: str
     entry: str = ""
     run_id: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Batch:
         before: what earlier runs had published: rows of the ledger.
         site: where readers open the site; empty where nobody said.
         entries: by the path of a page, the report of the schedule that it belongs to.
+        good: the paths of the pages that it made, or had been made before.
     """
 
     run_ids: Sequence[str]
@@ -50,6 +53,7 @@ class Batch:
     before: pl.DataFrame
     site: str = ""
     entries: Mapping[str, str] = field(default_factory=dict)
+    good: Collection[str] = ()
 
     def of(self, run_ids: Sequence[str]) -> "Batch":
         """Return what came of some of its runs."""

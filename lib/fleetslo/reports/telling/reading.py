@@ -68,13 +68,16 @@ def read_batch(home: Path, run_ids: Sequence[str], site: str, *, lost: Iterable[
     records = {one: found for one in run_ids if (found := _record(home, one, bool(lost)))}
     entries: dict[str, str] = {}
     failed: dict[str, Failed] = {}
+    good: set[str] = set()
     old: set[str] = set()
     for run_id, record in records.items():
         for job in record["jobs"]:
             path = job.get("path") or job["page"]
             entries[path] = job.get("entry") or ""
             failed.pop(path, None)
-            if job["outcome"] not in ("ok", "cancelled", None):
+            if job["outcome"] == "ok":
+                good.add(path)
+            elif job["outcome"] not in ("cancelled", None):
                 failed[path] = _failed(job, run_id)
             if _was_published(home, job.get("reused_from"), run_ids):
                 old.add(path)
@@ -90,6 +93,7 @@ def read_batch(home: Path, run_ids: Sequence[str], site: str, *, lost: Iterable[
         before=numbers.filter(pl.col("run_id") < min(run_ids)),
         site=site,
         entries=entries,
+        good=good,
     )
 
 
@@ -128,4 +132,4 @@ def _failed(job: Mapping[str, Any], run_id: str) -> Failed:
     said = f"{failure.get('error', '')}: {failure.get('message', '')}".strip(": ")
     cell = f"cell {failure['cell']}, " if failure.get("cell") else ""
     says = " ".join(f"{job['outcome']}: {cell}{said}".split()).rstrip(": ")
-    return Failed(job["page"], says, job.get("entry") or "", run_id)
+    return Failed(job["page"], says, job.get("entry") or "", run_id, job.get("path") or "")

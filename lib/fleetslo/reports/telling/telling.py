@@ -1,8 +1,7 @@
 """Telling people of a batch: whoever ``recipients.yaml`` names, once each."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fleetslo.errors import FleetsloError
@@ -44,7 +43,7 @@ def tell(
 
     A message that cannot be sent does not keep the others; it is tried again when this is asked
     again. Nothing is sent twice of one run: of a batch of which a recipient has heard a part, the
-    rest is told.
+    rest is told. Nor is a failure, while it stays the same.
 
     Args:
         settings: where runs and site lie.
@@ -66,16 +65,17 @@ def tell(
         due = _due(batch, recipients, meant or {})
         return [Notice(name, channel, message, "dry") for name, channel, _, message in due]
     notices = []
-    with ExitStack() as held:
-        books = {
-            one: held.enter_context(ledger.told(settings.home, one)) for one in sorted(set(run_ids))
-        }
+    with ledger.opened(settings.home) as book:
+        books = {run_id: book.of(run_id) for run_id in run_ids}
+        known = book.failures
+        known.came_good(batch.good)
         for name, channel, heard, message in _due(batch, recipients, meant or {}):
             what = f"{name}/{channel}"
             states = {run_id: book.entries.get(what) for run_id, book in books.items()}
             fresh = [one for one in states if states[one] not in (ledger.SENT, ledger.SENDING)]
-            rest = _message(heard.of(fresh), name, recipients.recipients[name])
-            if not fresh or rest is None:
+            news = _news(heard.of(fresh), what, known)
+            rest = _message(news, name, recipients.recipients[name])
+            if rest is None:
                 said = "perhaps" if ledger.SENDING in states.values() else "before"
                 notices.append(Notice(name, channel, message, said))
                 continue
@@ -87,8 +87,17 @@ def tell(
                 notices.append(Notice(name, channel, rest, "failed", str(error)))
             else:
                 _note(books, fresh, what, ledger.SENT)
+                if recipients.recipients[name].failures:
+                    known.note(what, {one.path or one.page: one.says for one in news.failed})
                 notices.append(Notice(name, channel, rest, "sent"))
     return notices
+
+
+def _news(batch: Batch, what: str, known: ledger.Failures) -> Batch:
+    """Return a batch, without its failures where somebody has heard of all of them already."""
+    if all(known.knows(what, one.path or one.page, one.says) for one in batch.failed):
+        return replace(batch, failed=[])
+    return batch
 
 
 def _note(books: Mapping[str, ledger.Told], run_ids: Sequence[str], what: str, state: str) -> None:
