@@ -71,11 +71,12 @@ def schedule(
     from fleetslo.reports.scheduling.daemon import Daemon
     from fleetslo.reports.scheduling.memory import Memory, alone
     from fleetslo.reports.scheduling.metrics import Metrics, listen_address, serving
+    from fleetslo.reports.scheduling.past import last_successes
     from fleetslo.settings import load_settings
 
     settings = load_settings({"warehouse": warehouse, "jobs": jobs}).settings
     address = listen_address(metrics) if metrics else None
-    figures = Metrics()
+    figures = Metrics(last_successes(settings.home))
     with alone(settings.home):
         daemon = Daemon(
             Memory(settings.home),

@@ -12,9 +12,11 @@ from fleetslo.reports.scheduling.entries import Entry
 from fleetslo.reports.scheduling.groups import Due, groups_of
 from fleetslo.reports.scheduling.memory import Memory, Untold, alone
 from fleetslo.reports.scheduling.metrics import Metrics, listen_address, serving
+from fleetslo.reports.scheduling.past import last_successes
 from fleetslo.reports.scheduling.queue import Queue, to_run
 from fleetslo.reports.scheduling.records import Done
 
+SUCCESS = "fleetslo_report_last_success_timestamp_seconds"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TIMES = [NOON - timedelta(days=2), NOON - timedelta(days=1), NOON - timedelta(minutes=1)]
 
@@ -125,11 +127,11 @@ def test_one_daemon_at_a_time_looks_after_a_home(tmp_path):
         pass
 
 
-def manifest(home, run, outcomes, planned, as_of="2026-11-02", release="r"):
+def manifest(home, run, outcomes, planned, as_of="2026-11-02", release="r", **more):
     folder = home / "runs" / run
     folder.mkdir(parents=True)
     jobs = [{"entry": "a", "path": path, "outcome": outcome} for path, outcome in outcomes.items()]
-    record = {"as_of": as_of, "release": release, "planned": {"a": planned}, "jobs": jobs}
+    record = {"as_of": as_of, "release": release, "planned": {"a": planned}, "jobs": jobs, **more}
     (folder / "manifest.json").write_text(json.dumps(record))
 
 
@@ -148,6 +150,26 @@ def test_a_day_is_done_when_every_page_of_it_was_published(tmp_path):
     assert due in Done(tmp_path)
     manifest(tmp_path, "7", {"p": "ok"}, planned=4)  # a service more
     assert due not in Done(tmp_path)
+
+
+def test_a_daemon_knows_when_reports_were_made_before_it_began(tmp_path):
+    def run(hour, outcomes, **more):
+        ended = f"2026-11-02T{hour:02d}:30:00Z"
+        manifest(tmp_path, f"20261102T{hour:02d}0000Z-0001", outcomes, 2, ended_at=ended, **more)
+
+    run(5, {"p": "ok", "q": "ok"}, as_of="2026-11-01")
+    run(6, {"p": "ok", "q": "failed"})
+    assert last_successes(tmp_path)["a"].hour == 5
+    run(7, {"q": "ok"})  # the next attempt makes the day whole
+    run(8, {"p": "ok", "q": "ok"}, as_of="2026-11-03", release=None)
+    run(9, {"p": "failed", "q": "ok"}, as_of="2026-11-03")
+    made = last_successes(tmp_path)
+    assert made == {"a": datetime(2026, 11, 2, 7, 30, tzinfo=UTC)}
+    figures = Metrics(made)
+    assert figures.registry.get_sample_value(SUCCESS, {"report": "a"}) is None
+    figures.planned(groups_of([entry("a"), entry("b")]), NOON)
+    assert figures.registry.get_sample_value(SUCCESS, {"report": "a"}) == made["a"].timestamp()
+    assert figures.registry.get_sample_value(SUCCESS, {"report": "b"}) is None
 
 
 def test_a_backfill_has_each_scheduled_day_once():

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,10 +19,14 @@ _HANGS_S = 120.0
 
 
 class Metrics:
-    """The figures, in a registry of their own; labels are the names of reports in the schedule."""
+    """The figures, in a registry of their own; labels are the names of reports in the schedule.
 
-    def __init__(self) -> None:
+    ``made`` says when a report was last made before this daemon began.
+    """
+
+    def __init__(self, made: Mapping[str, datetime] | None = None) -> None:
         self.registry = CollectorRegistry()
+        self._made = dict(made or {})
         report = ["report"]
         self._success = Gauge(
             "fleetslo_report_last_success_timestamp_seconds",
@@ -80,6 +84,8 @@ class Metrics:
             for name in group.names:
                 self._next.labels(name).set(due)
                 self._failures.labels(name)
+                if name in self._made:
+                    self._success.labels(name).set(self._made.pop(name).timestamp())
 
     def ended(self, ended: Ended) -> None:
         """Count what became of a batch; a cancelled one is no failure."""
