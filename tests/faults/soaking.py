@@ -141,11 +141,11 @@ class Soak:
         """Return how often it ended well."""
         return Counter(re.findall(r"^(.* of .*): ok$", self.project.said(), re.M))
 
-    def in_need(self) -> dict[str, list[int]]:
+    def times(self) -> dict[str, list[int]]:
         """Return the seconds of each group's times that ended well, of the epoch, in order."""
         found: dict[str, list[int]] = {}
         for text in self.well():
-            names, _, at = text.rpartition(" of ")
+            names, _, at = text.removeprefix("fleetslo: ").rpartition(" of ")
             stamp, zone = at.rsplit(" ", 1)
             ahead_h = {"UTC": 0, "CET": 1, "CEST": 2, "JST": 9}[zone]
             second = timegm(time.strptime(stamp, "%Y-%m-%d %H:%M:%S")) - ahead_h * 3600
@@ -176,7 +176,7 @@ def main() -> None:
         print(*vars(sample).values(), sep="\t")
     print("begun more than once:", {key: n for key, n in soak.begun().items() if n > 1})
     print("ended well more than once:", {key: n for key, n in soak.well().items() if n > 1})
-    for names, seconds in soak.in_need().items():
+    for names, seconds in soak.times().items():
         gaps = Counter(later - earlier for earlier, later in pairwise(seconds))
         print(f"{names}: {len(seconds)} times, seconds between them: {dict(gaps)}")
     print("messages:", len(hook.posted))
