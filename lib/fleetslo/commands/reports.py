@@ -106,6 +106,7 @@ def run(
     ] = None,
 ) -> None:
     """Run every report of notebooks/schedule.yaml and publish the site."""
+    from fleetslo.errors import UsageError
     from fleetslo.reports.executed import is_kept
     from fleetslo.reports.manifest import Occasion, new_run_id
     from fleetslo.reports.running import plan_schedule, run_schedule
@@ -122,6 +123,11 @@ def run(
         return
     if leash is not None:
         stop_when_closed(leash)
+    if tell and shard:
+        raise UsageError(
+            "shards do not know of each other, so a squad would hear of each; leave --tell out, "
+            "and run 'fleetslo tell --only REPORT' when all of them are done"
+        )
     run_id = run_id or new_run_id()
     telling = told_afterwards(run_id, only or [], every) if tell else nullcontext()
     with telling, batch_progress() as watch:

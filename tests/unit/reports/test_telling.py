@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from tests.listening import Hook, Mailbox, listening
 
 from fleetslo.cli import run
-from fleetslo.errors import SettingsError, UnknownName
+from fleetslo.errors import SettingsError, UnknownName, UsageError
 from fleetslo.files import write_file
 from fleetslo.published import record
 from fleetslo.reports.page import Page
@@ -462,3 +462,26 @@ class TestCommand:
         monkeypatch.chdir(tmp_path)
         assert run(["tell"]) == SettingsError.exit_code
         assert "there is no notebooks/recipients.yaml" in capsys.readouterr().err
+
+    def test_a_shard_tells_nobody(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert run(["run", "--tell", "--shard", "1/2"]) == UsageError.exit_code
+        assert "run 'fleetslo tell --only REPORT' when all of them are done" in (
+            capsys.readouterr().err
+        )
+
+    def test_runs_are_named_or_chosen(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_file(tmp_path / "fleetslo.toml", "")
+        write_file(
+            tmp_path / "notebooks" / "recipients.yaml",
+            "recipients: {payments: {squad: Payments, webhook: '${HOOK}'}}",
+        )
+        monkeypatch.chdir(tmp_path)
+        assert run(["tell", RUN, "--only", "service_slo"]) == UsageError.exit_code
+        assert "name runs, or choose them with --only" in capsys.readouterr().err
+        assert run(["tell", "--only", "service_slo"]) == 0
+        assert "no run has made these reports for that day" in capsys.readouterr().out
