@@ -1,7 +1,7 @@
 """``fleetslo report`` and ``fleetslo run``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -89,12 +89,20 @@ def run(
     jobs: Annotated[int | None, typer.Option(help="notebooks run at once")] = None,
     warehouse: Address = None,
     run_id: Annotated[str | None, typer.Option(hidden=True, help="the name of the run")] = None,
+    trigger: Annotated[
+        Literal["manual", "schedule", "backfill", "export"],
+        typer.Option(hidden=True, help="what began the run, for its record"),
+    ] = "manual",
+    attempt: Annotated[
+        int, typer.Option(hidden=True, min=1, help="which try this is, for its record")
+    ] = 1,
     leash: Annotated[
         int | None, typer.Option(hidden=True, help="stop when this descriptor's other end closes")
     ] = None,
 ) -> None:
     """Run every report of notebooks/schedule.yaml and publish the site."""
     from fleetslo.reports.executed import is_kept
+    from fleetslo.reports.manifest import Occasion
     from fleetslo.reports.running import plan_schedule, run_schedule
     from fleetslo.reports.scheduling.leash import stop_when_closed
     from fleetslo.reports.scheduling.planning import Choice
@@ -123,6 +131,7 @@ def run(
             progress=watch,
             note=complain,
             run_id=run_id,
+            occasion=Occasion(trigger, attempt),
         )
     made = len(done.results) - done.unchanged
     say(

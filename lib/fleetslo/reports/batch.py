@@ -21,7 +21,7 @@ from fleetslo.reports.engine.choice import engine_of, limits_of
 from fleetslo.reports.environ import notebook_environ
 from fleetslo.reports.executed import carried, forget, is_kept, result_of
 from fleetslo.reports.jobs import BatchProgress, Failure, Job, Result, Silent
-from fleetslo.reports.manifest import Manifest, new_run_id
+from fleetslo.reports.manifest import Manifest, Occasion, new_run_id
 from fleetslo.reports.page import Page, Pages, page_of
 from fleetslo.reports.pool import Pool, Stop, stops
 from fleetslo.reports.publishing.lock import publishing
@@ -76,13 +76,14 @@ def run_batch(
     run_id: str | None = None,
     planned: Mapping[str, int] | None = None,
     again: bool = False,
+    occasion: Occasion | None = None,
 ) -> BatchReport:
     """Run the jobs, ``settings.jobs`` at a time, and publish their pages.
 
     Executed notebooks, error pages and ``manifest.json`` are kept under ``runs/<run id>`` in the
     home folder, the site under ``site``, what pages said in numbers under ``published``.
     ``catalogue`` says squad and tier of each service, for the index; ``planned`` how many pages
-    each report of the schedule has in all.
+    each report of the schedule has in all; ``occasion`` what began the run, a person if None.
     A notebook that an earlier run executed under the same key is not run again, nor its page drawn
     if it is published, unless ``again`` says so.
 
@@ -104,7 +105,13 @@ def run_batch(
     by_path = {job.path: job for job in jobs}
     as_of = next((job.as_of for job in jobs), "")
     manifest = Manifest(
-        run_folder, run_id, as_of, by_path, batch=settings.batch, planned=planned or {}
+        run_folder,
+        run_id,
+        as_of,
+        by_path,
+        batch=settings.batch,
+        planned=planned or {},
+        occasion=occasion or Occasion(),
     )
     batch = _Batch(settings, manifest, site, progress or Silent(), dict(catalogue or {}))
     if not again:

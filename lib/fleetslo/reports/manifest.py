@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -17,6 +17,16 @@ from fleetslo.reports.notebooks import Value
 from fleetslo.warehouse.kept import questions
 
 FORMAT = 1
+
+Trigger = Literal["manual", "schedule", "backfill", "export"]
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What began a run: a person, a daemon, a backfill or another engine; and which try it is."""
+
+    trigger: Trigger = "manual"
+    attempt: int = 1
 
 
 def new_run_id() -> str:
@@ -41,6 +51,7 @@ class Manifest:
     results: dict[str, Result] = field(default_factory=dict)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     planned: Mapping[str, int] = field(default_factory=dict)
+    occasion: Occasion = field(default_factory=Occasion)
 
     @property
     def path(self) -> Path:
@@ -61,6 +72,8 @@ class Manifest:
             "format": FORMAT,
             "fleetslo": __version__,
             "run_id": self.run_id,
+            "trigger": self.occasion.trigger,
+            "attempt": self.occasion.attempt,
             "as_of": self.as_of,
             "outcome": outcome,
             "started_at": _utc(self.started_at),

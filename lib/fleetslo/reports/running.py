@@ -10,7 +10,7 @@ from fleetslo.reports.batch import BatchReport, run_batch
 from fleetslo.reports.executed import is_kept
 from fleetslo.reports.jobs import BatchProgress, Silent
 from fleetslo.reports.keys import keyed
-from fleetslo.reports.manifest import new_run_id
+from fleetslo.reports.manifest import Occasion, new_run_id
 from fleetslo.reports.notebooks import describe, find_notebook
 from fleetslo.reports.questions import ask_beforehand
 from fleetslo.reports.schedule import read_schedule
@@ -48,14 +48,15 @@ def run_schedule(
     progress: BatchProgress | None = None,
     note: Callable[[str], None] | None = None,
     run_id: str | None = None,
+    occasion: Occasion | None = None,
 ) -> BatchReport:
     """Run the reports of ``notebooks/schedule.yaml`` and publish the site.
 
     What earlier runs have made of the same inputs is taken over, unless it is to be made
     ``again``. One batch runs at a time: another is refused, or ``wait`` s for its turn.
     What their notebooks declare is asked once for the whole fleet, before the first one runs.
-    ``Choice`` says what is kept of the schedule. ``note`` is told what a reader should know before
-    it runs.
+    ``Choice`` says what is kept of the schedule, ``occasion`` what began the run. ``note`` is told
+    what a reader should know before it runs.
 
     Raises:
         WarehouseMissing, WarehouseEmpty, PeriodError, NoData: before anything runs.
@@ -71,7 +72,7 @@ def run_schedule(
         turn(settings.home, run_id, shard=shard, wait=wait),
         extracted(settings.home, warehouse, run_id) as extracts,
     ):
-        return _run(settings, extracts, choice, progress or Silent(), note, again=again)
+        return _run(settings, extracts, choice, progress or Silent(), note, occasion, again=again)
 
 
 def _run(
@@ -80,6 +81,7 @@ def _run(
     choice: Choice,
     progress: BatchProgress,
     note: Callable[[str], None],
+    occasion: Occasion | None,
     *,
     again: bool,
 ) -> BatchReport:
@@ -101,6 +103,7 @@ def _run(
         run_id=extracts.run,
         planned=plan.planned,
         again=again,
+        occasion=occasion,
     )
 
 
