@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from fleetslo.reports.records.model import JobRecord, QuestionRecord, RunRecord
+    from fleetslo.reports.records.model import Artefact, JobRecord, QuestionRecord, RunRecord
 
 app = typer.Typer(
     help="The records of runs: which there were, what each did, and what differs between two.",
@@ -132,7 +132,10 @@ def _show_job(job: "JobRecord") -> None:
         ("outcome", job.outcome or "had not ended"),
         ("reused from", job.reused_from),
         ("notebook", job.notebook),
-        ("covers", job.interval and f"{_minute(job.interval.start)} to {_minute(job.interval.end)}"),
+        (
+            "covers",
+            job.interval and f"{_minute(job.interval.start)} to {_minute(job.interval.end)}",
+        ),
         ("parameters", ", ".join(f"{name}={value}" for name, value in job.parameters.items())),
         ("verdict", job.verdict),
         ("took", _took(job.duration_s)),
@@ -140,9 +143,7 @@ def _show_job(job: "JobRecord") -> None:
         *((name, value) for name, value in job.headline.items()),
     ]
     table(["report", job.page], [(name, value) for name, value in facts if value])
-    cells = [
-        (place, f"{took:.2f}") for place, took in enumerate(job.cell_durations_s, 1) if took
-    ]
+    cells = [(place, f"{took:.2f}") for place, took in enumerate(job.cell_durations_s, 1) if took]
     if cells:
         table(["cell", "seconds"], cells, numeric=2)
     if job.failure is not None:
@@ -150,3 +151,150 @@ def _show_job(job: "JobRecord") -> None:
         say("\n".join(job.failure.traceback))
     if job.artefacts:
         table(["kind", "file", "size"], [_file_row(one) for one in job.artefacts], numeric=1)
+
+
+def _facts(record: "RunRecord") -> list[tuple[str, object]]:
+    from fleetslo.charts import words
+
+    data, host, shown = record.data, record.host, record.publication
+    facts: list[tuple[str, object]] = [
+        ("outcome", record.outcome),
+        ("why", record.failure and f"{record.failure.error}: {record.failure.message}"),
+        ("began by", f"{record.trigger}, attempt {record.attempt}"),
+        ("as of", record.as_of),
+        ("started (UTC)", _minute(record.started_at)),
+        ("took", _took(record.duration_s)),
+        ("reports", f"{len(record.jobs)}, {words.count(len(record.missed))} of them not made"),
+        ("published", shown and shown.release),
+        ("shown at", shown and shown.store),
+        ("data complete until", data and _minute(data.complete_until)),
+        ("warehouse", data and data.warehouse),
+        ("code", record.code_sha256 and record.code_sha256[:12]),
+        ("versions", record.lock_sha256 and record.lock_sha256[:12]),
+        ("fleetslo", record.fleetslo),
+        ("on", host and f"{host.name}, Python {host.python}, {host.cpu_count} CPUs"),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _job_row(job: "JobRecord") -> tuple[object, ...]:
+    timed = [(took, place) for place, took in enumerate(job.cell_durations_s, 1) if took]
+    took, place = max(timed, default=(0.0, 0))
+    return (
+        job.page,
+        job.outcome or "not ended",
+        job.verdict,
+        "reused" if job.reused_from else _took(job.duration_s),
+        f"{place}: {_took(took)}" if place else None,
+        _size(job.peak_memory_bytes),
+        _why(job) or None,
+    )
+
+
+def _why(job: "JobRecord") -> str:
+    """Return why a job failed, in one line."""
+    failure = job.failure
+    if failure is None:
+        return ""
+    cell = f"cell {failure.cell}: " if failure.cell else ""
+    return " ".join(f"{cell}{failure.error}: {failure.message}".split())[:300].rstrip(": ")
+
+
+def _question_row(one: "QuestionRecord") -> tuple[object, ...]:
+    return (
+        one.name,
+        one.start[:16],
+        one.end[:16],
+        one.page or "all",
+        one.job_id,
+        f"{one.rows:,}",
+        _took(one.duration_s),
+        "from the cache" if one.cached else _size(one.bytes_read),
+        _size(one.bytes_billed),
+    )
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="RUN", help=_NAMED)],
+    after: Annotated[str, typer.Argument(metavar="RUN", help=_NAMED)] = "latest",
+) -> None:
+    """Say what differs between two runs: code, versions, data, verdicts, numbers, durations."""
+    from fleetslo.reports.records.changes import changes
+    from fleetslo.reports.records.reading import find_run, read_run
+    from fleetslo.settings import load_settings
+
+    home = load_settings().settings.home
+    one, other = (read_run(home, find_run(home, name)) for name in (before, after))
+    found = changes(one, other)
+    if not found:
+        say(f"nothing that counts differs between {one.run_id} and {other.run_id}")
+        return
+    rows = [(change.what, change.before, change.after) for change in found]
+    table(["what", one.run_id, other.run_id], rows)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a run's manifest.json."""
+    import json
+
+    from fleetslo.reports.records.model import schema as made
+
+    say(json.dumps(made(), indent=2))
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            help="those that ended longer ago than this, such as 90d or 12w; default: setting "
+            "keep_runs_days"
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would go, and remove nothing")
+    ] = False,
+) -> None:
+    """Remove what runs of long ago left; the newest, and what is published, stays."""
+    from datetime import UTC, datetime, timedelta
+
+    from fleetslo.periods import Period
+    from fleetslo.reports.records.pruning import prune_runs
+    from fleetslo.settings import load_settings
+
+    settings = load_settings().settings
+    now = datetime.now(UTC)
+    age = timedelta(days=settings.keep_runs_days)
+    if older_than is not None:
+        age = Period.parse(older_than, as_of=now).length
+    gone = prune_runs(settings.home, age, now, dry_run=dry_run)
+    if gone:
+        rows = [(one.run_id, _minute(one.ended_at), bytes_text(one.size_bytes)) for one in gone]
+        table(["run", "ended (UTC)", "size"], rows, numeric=1)
+    size = bytes_text(sum(one.size_bytes for one in gone))
+    verb = "would be removed" if dry_run else "removed"
+    say(f"{len(gone)} runs of {size} {verb}" if gone else "nothing to remove")
+
+
+def _file_row(one: "Artefact") -> tuple[str, str, str]:
+    return one.kind, one.path, bytes_text(one.size_bytes)
+
+
+def _minute(moment: "datetime | None") -> str | None:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else None
+
+
+def _took(seconds: float | None) -> str | None:
+    from fleetslo.charts import words
+
+    if seconds is None:
+        return None
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return words.duration(seconds).replace(words.THIN, " ")
+
+
+def _size(count: int | None) -> str | None:
+    return None if count is None else bytes_text(count)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed
+from fleetslo.errors import Cancelled, NotebookFailed
 from fleetslo.files import folder
 from fleetslo.published import record
 from fleetslo.reports import site as sites
@@ -125,12 +125,8 @@ def run_batch(
             index = batch.publish(pool, stop)
             if store and index:
                 shared = batch.share(store, stop)
-    except Cancelled as error:
+    except Cancelled:
         batch.cancel()
-        manifest.fail(error)
-        raise
-    except FleetsloError as error:
-        manifest.fail(error)
         raise
     finally:
         batch.clear()
@@ -143,12 +139,7 @@ def run_batch(
             _told(failed, len(manifest.jobs), manifest.folder, published=index is not None)
         )
     return BatchReport(
-        manifest.run_id,
-        manifest.folder,
-        manifest.results,
-        index,
-        time.monotonic() - began,
-        shared,
+        manifest.run_id, manifest.folder, manifest.results, index, time.monotonic() - began, shared
     )
 
 

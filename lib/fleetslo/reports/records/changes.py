@@ -147,4 +147,4 @@ def _seconds(value: float) -> str:
 
 
 def _moment(value: datetime | None) -> str | None:
-    return value and f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:%Y-%m-%d %H:%M}" if value else None

@@ -55,7 +55,7 @@ def read_run(home: Path, run_id: str) -> RunRecord:
         first = error.errors(include_url=False)[0]
         at = ".".join(map(str, first["loc"]))
         raise OutputError(f"{path}: cannot be read ({at}: {first['msg']})") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         said = getattr(error, "strerror", None) or error
         raise OutputError(f"{path}: cannot be read ({said})") from None
 
