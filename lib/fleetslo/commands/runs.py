@@ -154,8 +154,6 @@ def _show_job(job: "JobRecord") -> None:
 
 
 def _facts(record: "RunRecord") -> list[tuple[str, object]]:
-    from fleetslo.charts import words
-
     data, host, shown = record.data, record.host, record.publication
     facts: list[tuple[str, object]] = [
         ("outcome", record.outcome),
@@ -164,7 +162,7 @@ def _facts(record: "RunRecord") -> list[tuple[str, object]]:
         ("as of", record.as_of),
         ("started (UTC)", _minute(record.started_at)),
         ("took", _took(record.duration_s)),
-        ("reports", f"{len(record.jobs)}, {words.count(len(record.missed))} of them not made"),
+        ("reports", f"{len(record.jobs) - len(record.missed)} of {len(record.jobs)} made"),
         ("published", shown and shown.release),
         ("shown at", shown and shown.store),
         ("data complete until", data and _minute(data.complete_until)),

@@ -204,6 +204,7 @@ class _Batch:
             stop=stop,
             started=lambda task: self._progress.started(task.job),
             told=lambda task, what, value: self._progress.cell(task.job, *value),
+            looked=self._manifest.keep_up,
         ):
             self._finish(task.job, as_result(task, answer))
 

@@ -44,7 +44,7 @@ from fleetslo.reports.records.model import (
 from fleetslo.reports.records.reading import read_record, record_path, runs_folder
 from fleetslo.warehouse.kept import questions
 
-# While a run goes on its record is written when a job ends, but no more often than this, and so
+# While a run goes on its record is written after a job ended, but no more often than this, and so
 # that writing takes no more than one part in so many of the time.
 _EVERY_S = 2.0
 _SHARE = 20
@@ -101,6 +101,7 @@ class Manifest:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _lock: IO[str] | None = field(default=None, init=False)
     _runs: bool = field(default=False, init=False)
+    _is_behind: bool = field(default=False, init=False)
     _due: float = field(default=0.0, init=False)
 
     @property
@@ -140,9 +141,13 @@ class Manifest:
             (self.folder / _LOCK).unlink(missing_ok=True)
 
     def note(self, path: str, result: Result) -> None:
-        """Keep what became of a job; it is written down unless that was done just before."""
+        """Keep what became of a job, for the next writing."""
         self.results[path] = result
-        if self._runs and time.monotonic() >= self._due:
+        self._is_behind = True
+
+    def keep_up(self) -> None:
+        """Write what was noted, unless there was a writing just before."""
+        if self._runs and self._is_behind and time.monotonic() >= self._due:
             self.write("running")
 
     def fail(self, error: BaseException) -> None:
@@ -193,7 +198,7 @@ class Manifest:
             jobs=[self._job(path, job) for path, job in self.jobs.items()],
         )
         write_file(self.path, record.model_dump_json(indent=1) + "\n")
-        self._runs = outcome == "running"
+        self._runs, self._is_behind = outcome == "running", False
         ended = time.monotonic()
         self._due = ended + max(_EVERY_S, _SHARE * (ended - began))
         return self.path

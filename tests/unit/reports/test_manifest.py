@@ -122,9 +122,10 @@ from fleetslo.reports.manifest import Manifest
 home = Path(sys.argv[1])
 jobs = {path: Job("n", home, path, path, "one", None, "", "", {}) for path in ("a", "b")}
 with Manifest(home, "run", home, jobs=jobs) as manifest:
-    manifest._due = 0.0
     (manifest.folder / "running" / "deep").mkdir(parents=True)
     manifest.note("a", Result("ok", 1.0))
+    while '"ok"' not in manifest.path.read_text():
+        manifest.keep_up()
     print("written", flush=True)
     sys.stdin.read()
 """

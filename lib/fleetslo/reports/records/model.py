@@ -77,8 +77,8 @@ class FailureRecord(_Part):
     cell: Annotated[
         int | None,
         Field(
-            description="the cell, counted from 1 as JupyterLab shows them; null where none is at "
-            "fault"
+            description="the cell, counted from 1 as JupyterLab shows them, without the one of "
+            "parameters that a run adds; null where none is at fault"
         ),
     ] = None
     line: Annotated[int | None, Field(description="the line of the cell")] = None
@@ -136,8 +136,8 @@ class JobRecord(_Part):
     cell_durations_s: Annotated[
         list[float | None],
         Field(
-            description="of each cell in order, the cell of parameters that a run adds included; "
-            "null for text, and for what did not run"
+            description="of each cell, counted as in failure; null for text, and for what did not "
+            "run"
         ),
     ] = []
     peak_memory_bytes: int | None = None
