@@ -132,8 +132,7 @@ def run_batch(
         batch.clear()
     failed = batch.failed()
     manifest.write("failed" if failed else "ok")
-    kept_for = timedelta(days=settings.keep_runs_days)
-    prune_runs(settings.home, kept_for, datetime.now(UTC))
+    prune_runs(settings.home, timedelta(days=settings.keep_runs_days), datetime.now(UTC))
     if failed:
         raise NotebookFailed(
             _told(failed, len(manifest.jobs), manifest.folder, published=index is not None)
