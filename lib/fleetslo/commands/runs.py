@@ -17,7 +17,7 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 _MOST_JOBS = 50
-_NAMED = "a run: its name, or as much of it as only one begins with; or 'latest'"
+_NAMED = "a run: its name, or as much of it as only one begins with; or 'latest', 'previous'"
 
 
 @app.callback()
@@ -214,7 +214,7 @@ def _question_row(one: "QuestionRecord") -> tuple[object, ...]:
 
 @app.command()
 def diff(
-    before: Annotated[str, typer.Argument(metavar="RUN", help=_NAMED)],
+    before: Annotated[str, typer.Argument(metavar="RUN", help=_NAMED)] = "previous",
     after: Annotated[str, typer.Argument(metavar="RUN", help=_NAMED)] = "latest",
 ) -> None:
     """Say what differs between two runs: code, versions, data, verdicts, numbers, durations."""

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -183,9 +184,11 @@ def test_records_of_runs_that_went_well_and_badly_are_as_the_schema_says(own, ca
     assert re.search(r"trigger +backfill +manual", told)
 
 
-def test_what_is_taken_over_says_from_which_run_unless_all_is_made_again(own):
-    # Secrets are not in the key, so that such a report would never be taken over.
+def test_what_is_taken_over_says_from_which_run_until_anything_changes(own, tiny, monkeypatch):
+    # A report with a secret has no key, and is never taken over.
     own.schedule("{notebook: reports/one, for_each: service}")
+    shutil.copytree(tiny / "warehouse", own.folder / "warehouse")
+    monkeypatch.setenv("FLEETSLO_WAREHOUSE", f"duckdb://{own.folder / 'warehouse'}")
     assert run(["run"]) == 0
     first = own.newest
     assert len(own.ran()) == 4
@@ -195,11 +198,22 @@ def test_what_is_taken_over_says_from_which_run_unless_all_is_made_again(own):
     assert own.ran() == []
     assert {job["reused_from"] for job in reused["jobs"]} == {first["run_id"]}
     assert reused["publication"] == {"release": first["run_id"], "store": None}
-    assert run(["run", "--again"]) == 0
+    assert run(["run", "--again", "--only", "one/checkout"]) == 0
     again = own.newest
-    assert len(own.ran()) == 4
+    assert own.ran() == ["checkout"]
     assert {job["reused_from"] for job in again["jobs"]} == {None}
     assert again["publication"]["release"] == again["run_id"]
+    # The row is of a service of its own, and yet every page is new: what a notebook reads of others
+    # (the fleet's rank, say) cannot be told from outside of it.
+    (own.folder / "services.csv").write_text(
+        "service,squad,system,tier,language,framework,lifecycle,oncall_timezone,valid_from,valid_to\n"
+        "shop,Shop,store,1,java,apollo,production,Europe/Stockholm,2026-01-01T00:00:00Z,\n"
+    )
+    assert run(["warehouse", "load", "services", str(own.folder / "services.csv")]) == 0
+    assert run(["run"]) == 0
+    changed = own.newest
+    assert len(own.ran()) == 5
+    assert changed["data"]["fingerprint"] != reused["data"]["fingerprint"]
 
 
 RUN = "import sys; from fleetslo.cli import run; sys.exit(run(sys.argv[1:]))"
@@ -267,8 +281,12 @@ def test_a_run_that_never_came_to_its_reports_says_why(own, monkeypatch, capsys)
 def test_a_run_goes_by_its_name_the_beginning_of_it_or_as_the_latest(tmp_path):
     with pytest.raises(UnknownName, match="nothing has run in"):
         find_run(tmp_path, "latest")
-    for name in ("20261101T060000Z-aaaa", "20261102T060000Z-bbbb", "20261102T070000Z-cccc"):
+    write_record(tmp_path, "20261101T060000Z-aaaa", [])
+    with pytest.raises(UnknownName, match="20261101T060000Z-aaaa is the only run"):
+        find_run(tmp_path, "previous")
+    for name in ("20261102T060000Z-bbbb", "20261102T070000Z-cccc"):
         write_record(tmp_path, name, [])
+    assert find_run(tmp_path, "previous") == "20261102T060000Z-bbbb"
     assert find_run(tmp_path, "latest") == "20261102T070000Z-cccc"
     assert find_run(tmp_path, "20261101") == "20261101T060000Z-aaaa"
     assert find_run(tmp_path, "20261102T060000Z-bbbb") == "20261102T060000Z-bbbb"

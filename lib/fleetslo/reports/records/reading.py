@@ -13,6 +13,8 @@ from fleetslo.reports.records.model import FORMAT, RunRecord
 
 LATEST = "latest"
 """Names the newest run."""
+PREVIOUS = "previous"
+"""Names the one before it."""
 _MOST_NAMED = 5
 
 
@@ -77,7 +79,7 @@ def records(home: Path) -> Iterator[RunRecord]:
 
 
 def find_run(home: Path, text: str) -> str:
-    """Return the name of a run: ``latest``, a name, or the beginning of just one name.
+    """Return the name of a run: ``latest``, ``previous``, a name, or the beginning of just one.
 
     Raises:
         UnknownName: nothing has run yet, no run is called so, or several begin so.
@@ -87,6 +89,10 @@ def find_run(home: Path, text: str) -> str:
         raise UnknownName(f"nothing has run in {home} yet; 'fleetslo run' makes the reports")
     if text == LATEST:
         return known[0]
+    if text == PREVIOUS:
+        if len(known) == 1:
+            raise UnknownName(f"{known[0]} is the only run in {home}; there is none before it")
+        return known[1]
     if text in known:
         return text
     found = [name for name in known if text and name.startswith(text)]
