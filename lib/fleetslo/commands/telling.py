@@ -34,9 +34,10 @@ def tell(
 ) -> None:
     """Tell the people in notebooks/recipients.yaml what a batch found, once each."""
     from fleetslo.errors import UsageError
+    from fleetslo.reports.records.reading import LATEST, find_run
     from fleetslo.reports.schedule import choose, read_schedule
     from fleetslo.reports.scheduling.planning import day_of
-    from fleetslo.reports.telling.reading import newest_run, runs_of
+    from fleetslo.reports.telling.reading import runs_of
     from fleetslo.settings import load_settings
 
     home = load_settings().settings.home
@@ -49,7 +50,9 @@ def tell(
         if not runs:
             say("no run has made these reports for that day; there is nothing to tell")
             return
-    tell_of(recipients, runs or [newest_run(home)], lost=lost or (), dry_run=dry_run)
+    if not lost:
+        runs = [find_run(home, one) for one in runs or [LATEST]]
+    tell_of(recipients, runs or (), lost=lost or (), dry_run=dry_run)
 
 
 def required() -> "Recipients":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fleetslo.files import write_file
+from fleetslo.reports.artefacts import Made, made
 from fleetslo.reports.check import Checked, check_page
 from fleetslo.reports.engine.limits import Limits
 from fleetslo.reports.jobs import Failure, Head, Job, Result
@@ -75,14 +76,15 @@ class Execute:
         if result.outcome == "ok":
             stamp(executed.notebook, self.run_id, result)
         write(result.executed, executed.notebook)
+        left = [made("notebook", result.executed)]
         if result.outcome == "ok" and job.key and self.home is not None:
             keep(result.executed, self.home, job.key)
         partial.unlink(missing_ok=True)
         if result.outcome != "ok":
-            self._error_page(executed.notebook, result)
-        return result
+            left.append(self._error_page(executed.notebook, result))
+        return replace(result, made=tuple(left))
 
-    def _error_page(self, notebook: Any, result: Result) -> None:
+    def _error_page(self, notebook: Any, result: Result) -> Made:
         from fleetslo.reports.html import Context, render_failure
 
         html = render_failure(
@@ -93,7 +95,7 @@ class Execute:
             context=Context(run=self.run_id),
             reason=result.says[0].upper() + result.says[1:],
         )
-        write_file(error_page(self.folder, self.job), html)
+        return made("error page", write_file(error_page(self.folder, self.job), html))
 
 
 def read_notebook(path: Path) -> Any:
@@ -180,6 +182,7 @@ class Draw:
         )
         write_file(self.target, html)
         checked = check_page(html, page.path)
+        checked.made = made("page", self.target)
         checked.problems += shortcomings(notebook, html, standalone=self.standalone)
         return checked
 
@@ -197,7 +200,9 @@ def as_result(task: Execute, answer: Result | Broken) -> Result:
         if not partial.is_file():
             return Result("failed", 0.0, failure=failure)
         executed.parent.mkdir(parents=True, exist_ok=True)
-        return Result("failed", 0.0, executed=partial.replace(executed), failure=failure)
+        partial.replace(executed)
+        left = (made("notebook", executed),)
+        return Result("failed", 0.0, executed=executed, failure=failure, made=left)
     return answer
 
 

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from tests.listening import Hook, Mailbox, listening
+from tests.small_records import write_record
 
 from fleetslo.cli import run
 from fleetslo.errors import SettingsError, UnknownName, UsageError
 from fleetslo.files import write_file
 from fleetslo.published import record
 from fleetslo.reports.page import Page
+from fleetslo.reports.records.reading import LATEST, find_run
 from fleetslo.reports.telling.messages import message_for
-from fleetslo.reports.telling.reading import newest_run, read_batch, runs_of
+from fleetslo.reports.telling.reading import read_batch, runs_of
 from fleetslo.reports.telling.recipients import Recipients, read_recipients
 from fleetslo.reports.telling.telling import tell
 from fleetslo.settings import Settings
@@ -93,7 +95,7 @@ def settings(tmp_path: Path) -> Settings:
     jobs = [{"page": one.name, "outcome": "ok", "failure": None} for one in PAGES] + [
         {"page": "service_slo/search", "outcome": "failed", "failure": failure}
     ]
-    write_file(tmp_path / "runs" / RUN / "manifest.json", json.dumps({"jobs": jobs}))
+    write_record(tmp_path, RUN, jobs, outcome="failed")
     earlier = END - timedelta(days=7)
     was = [number("checkout", "met", 0.4, earlier), number("ledger", "missed", -0.1, earlier)]
     record(tmp_path, BEFORE, earlier, was)
@@ -241,7 +243,7 @@ class TestOnce:
 
 def later(home: Path, run_id: str, jobs: list[dict[str, Any]], **more: Any) -> None:
     """Let another run have left a record."""
-    write_file(home / "runs" / run_id / "manifest.json", json.dumps({"jobs": jobs, **more}))
+    write_record(home, run_id, jobs, **more)
 
 
 GOOD = {
@@ -303,7 +305,10 @@ class TestBatches:
             settings, told_by(hook, mailbox), [NEXT], lost=["squad_review"], environ=environ(hook)
         )
         assert [(one.recipient, one.state) for one in notices] == [("operators", "sent")]
-        assert "squad_review: its batch failed as a whole" in json.dumps(hook.posted)
+        assert "squad_review: its batch failed as a whole; the log of" in json.dumps(hook.posted)
+        later(settings.home, NEXT, [], failure={"error": "WarehouseMissing", "message": "gone"})
+        (batch,) = read_batch(settings.home, [NEXT], "", lost=["squad_review"]).failed
+        assert batch.says == "its batch failed as a whole; WarehouseMissing: gone"
 
     def test_shards_and_attempts_of_a_day_are_found_by_their_reports(
         self, settings: Settings
@@ -407,7 +412,7 @@ class TestFaults:
     def test_a_run_that_is_not_there(self, settings: Settings) -> None:
         with pytest.raises(UnknownName, match=f"The newest is {RUN}"):
             read_batch(settings.home, ["20261102T060000Z-0002"], "")
-        assert newest_run(settings.home) == RUN
+        assert find_run(settings.home, LATEST) == RUN
 
 
 class TestRecipients:

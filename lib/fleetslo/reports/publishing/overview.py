@@ -11,7 +11,7 @@ from fleetslo.reports.publishing.pruning import kept_releases as kept_in
 from fleetslo.reports.publishing.reading import current
 from fleetslo.reports.publishing.retention import Kept
 from fleetslo.reports.publishing.store import open_store
-from fleetslo.reports.scheduling.records import read_record
+from fleetslo.reports.records.reading import records
 from fleetslo.reports.site import kept_releases, read_published
 from fleetslo.settings import Settings
 
@@ -80,19 +80,15 @@ def stale(home: Path) -> list[str]:
 
     Readers see the last good page of each, if there is one.
     """
-    for folder in sorted((home / "runs").glob("*/manifest.json"), reverse=True):
-        run_id = folder.parent.name
-        record = read_record(home, run_id)
-        if record is None or record["outcome"] == "running":
-            continue
-        missed = [job["page"] for job in record["jobs"] if job["outcome"] != "ok"]
-        if not missed:
-            return []
-        more = f"  and {len(missed) - _MOST_NAMED} more" if len(missed) > _MOST_NAMED else None
-        return [
-            f"run {run_id} did not make {len(missed)} of its {len(record['jobs'])} reports;",
-            "of these readers see an earlier page, or none:",
-            *(f"  {page}" for page in missed[:_MOST_NAMED]),
-            *([more] if more else []),
-        ]
-    return []
+    ended = (one for one in records(home) if one.outcome != "running")
+    record = next(ended, None)
+    if record is None or not record.missed:
+        return []
+    missed = [job.page for job in record.missed]
+    more = f"  and {len(missed) - _MOST_NAMED} more" if len(missed) > _MOST_NAMED else None
+    return [
+        f"run {record.run_id} did not make {len(missed)} of its {len(record.jobs)} reports;",
+        "of these readers see an earlier page, or none:",
+        *(f"  {page}" for page in missed[:_MOST_NAMED]),
+        *([more] if more else []),
+    ]

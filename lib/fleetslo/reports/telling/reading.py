@@ -1,34 +1,22 @@
 """What became of the runs of a batch, read from their manifests, the site and the ledger."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from fleetslo.errors import OutputError, UnknownName, nearest
 from fleetslo.published import read_published_numbers
 from fleetslo.reports.page import Page
-from fleetslo.reports.scheduling.records import read_record
+from fleetslo.reports.records.model import JobRecord, RunRecord
+from fleetslo.reports.records.reading import (
+    find_run,
+    read_record,
+    read_run,
+    record_path,
+    records,
+)
 from fleetslo.reports.site import read_published
 from fleetslo.reports.telling.messages import Batch, Failed
-
-
-def runs(home: Path) -> list[str]:
-    """Return the names of all runs that have a manifest, the oldest first."""
-    return sorted(path.parent.name for path in (home / "runs").glob("*/manifest.json"))
-
-
-def newest_run(home: Path) -> str:
-    """Return the name of the newest run that has a manifest.
-
-    Raises:
-        UnknownName: there is none.
-    """
-    names = runs(home)
-    if not names:
-        raise UnknownName(f"nothing has run in {home} yet; 'fleetslo run' makes the reports")
-    return names[-1]
 
 
 def runs_of(home: Path, reports: Sequence[str], as_of: str = "") -> list[str]:
@@ -38,12 +26,12 @@ def runs_of(home: Path, reports: Sequence[str], as_of: str = "") -> list[str]:
     that an engine started one after the other, are all among them.
     """
     found: list[str] = []
-    for name in reversed(runs(home)):
-        record = read_record(home, name) or {}
-        if set(record.get("planned") or ()) & set(reports) and record["as_of"] == (
-            as_of := as_of or record["as_of"]
-        ):
-            found.append(name)
+    for record in records(home):
+        if not set(record.planned) & set(reports):
+            continue
+        as_of = as_of or record.as_of
+        if record.as_of == as_of:
+            found.append(record.run_id)
     return found[::-1]
 
 
@@ -65,24 +53,26 @@ def read_batch(home: Path, run_ids: Sequence[str], site: str, *, lost: Iterable[
         OutputError: a manifest, the site or the ledger is damaged.
     """
     lost = list(lost)
-    records = {one: found for one in run_ids if (found := _record(home, one, bool(lost)))}
+    known = {one: found for one in run_ids if (found := _record(home, one, bool(lost)))}
     entries: dict[str, str] = {}
     failed: dict[str, Failed] = {}
     good: set[str] = set()
     old: set[str] = set()
-    for run_id, record in records.items():
-        for job in record["jobs"]:
-            path = job.get("path") or job["page"]
-            entries[path] = job.get("entry") or ""
-            failed.pop(path, None)
-            if job["outcome"] == "ok":
-                good.add(path)
-            elif job["outcome"] not in ("cancelled", None):
-                failed[path] = _failed(job, run_id)
-            if _was_published(home, job.get("reused_from"), run_ids):
-                old.add(path)
+    said = "the log of what started it says why"
+    for run_id, record in known.items():
+        if record.failure is not None:
+            said = f"{record.failure.error}: {record.failure.message}"
+        for job in record.jobs:
+            entries[job.path] = job.entry
+            failed.pop(job.path, None)
+            if job.outcome == "ok":
+                good.add(job.path)
+            elif job.outcome not in ("cancelled", None):
+                failed[job.path] = _failed(job, run_id)
+            if _was_published(home, job.reused_from, run_ids):
+                old.add(job.path)
     named = {one.entry for one in failed.values()}
-    said = "its batch failed as a whole; the log of what started it says why"
+    said = f"its batch failed as a whole; {said}"
     nothing = [Failed(name, said, name, run_ids[-1]) for name in lost if name not in named]
     numbers = read_published_numbers(home)
     return Batch(
@@ -97,18 +87,10 @@ def read_batch(home: Path, run_ids: Sequence[str], site: str, *, lost: Iterable[
     )
 
 
-def _record(home: Path, run_id: str, may_lack: bool) -> Mapping[str, Any] | None:
-    path = home / "runs" / run_id / "manifest.json"
-    record = read_record(home, run_id)
-    if record is None and path.is_file():
-        raise OutputError(f"{path}: cannot be read; move it away")
-    if record is None and not may_lack:
-        known = runs(home)
-        raise UnknownName(
-            f"there is no run {run_id!r} in {home}.{nearest(run_id, known)} "
-            f"The newest is {known[-1] if known else 'none'}"
-        )
-    return record
+def _record(home: Path, run_id: str, may_lack: bool) -> RunRecord | None:
+    if may_lack and not record_path(home, run_id).is_file():
+        return None
+    return read_run(home, find_run(home, run_id))
 
 
 def _pages(home: Path, run_ids: Sequence[str]) -> list[Page]:
@@ -124,12 +106,13 @@ def _was_published(home: Path, earlier: str | None, run_ids: Sequence[str]) -> b
     if not earlier or earlier in run_ids:
         return False
     record = read_record(home, earlier)
-    return record is None or bool(record.get("release"))
+    return record is None or record.publication is not None
 
 
-def _failed(job: Mapping[str, Any], run_id: str) -> Failed:
-    failure = job.get("failure") or {}
-    said = f"{failure.get('error', '')}: {failure.get('message', '')}".strip(": ")
-    cell = f"cell {failure['cell']}, " if failure.get("cell") else ""
-    says = " ".join(f"{job['outcome']}: {cell}{said}".split()).rstrip(": ")
-    return Failed(job["page"], says, job.get("entry") or "", run_id, job.get("path") or "")
+def _failed(job: JobRecord, run_id: str) -> Failed:
+    said, cell = "", ""
+    if job.failure is not None:
+        said = f"{job.failure.error}: {job.failure.message}".strip(": ")
+        cell = f"cell {job.failure.cell}, " if job.failure.cell else ""
+    says = " ".join(f"{job.outcome}: {cell}{said}".split()).rstrip(": ")
+    return Failed(job.page, says, job.entry, run_id, job.path)
