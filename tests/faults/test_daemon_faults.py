@@ -10,7 +10,7 @@ import pytest
 from daemon_project import DaemonProject, fetch, metrics
 from fault_project import LINGER, gone, wait_for
 
-pytestmark = pytest.mark.xdist_group("runs-notebooks")
+pytestmark = [pytest.mark.xdist_group("runs-notebooks"), pytest.mark.timeout(580)]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def start(project):
     return begin
 
 
-def ended(project, count, seconds=90):
+def ended(project, count, seconds=240):
     wait_for(
         lambda: len([one for one in project.runs() if one["outcome"] != "running"]) >= count,
         seconds,
@@ -163,7 +163,7 @@ def test_a_report_that_is_due_is_made_and_its_figures_are_served(project, start)
         "reports:\n- {notebook: reports/one, cron: '*/10 * * * * *', zone: Asia/Tokyo, period: 2026-10}\n"
     )
     daemon = start("--metrics", "127.0.0.1:0")
-    ended(project, 2, 120)
+    ended(project, 2)
     last = 'fleetslo_report_last_success_timestamp_seconds{report="one"}'
     wait_for(lambda: last in metrics(project))
     figures = metrics(project)
