@@ -48,7 +48,7 @@ class SmallSite:
             drawn.append(Drawn(page, file, frozenset([f"assets/{style}", "index.html"])))
         catalogue = {f"service-{number:03}": {"squad": "s"} for number in range(260)}
         release = Release(self.folder, run_id)
-        release.build(read_published(self.folder), drawn, {**catalogue, f"new-{run_id}": {}}, {})
+        release.build(read_published(self.folder), drawn, {**catalogue, f"new-{run_id}": {}})
         (release.folder / "assets" / style).write_text(css)
         release.check(drawn)
         index = switch(release)

@@ -11,8 +11,10 @@ from typing import Any, Literal
 from fleetslo.files import write_file
 from fleetslo.reports.check import Checked, check_page
 from fleetslo.reports.engine.limits import Limits
+from fleetslo.reports.failures import write_failure
+from fleetslo.reports.feeds import feed_path
 from fleetslo.reports.jobs import Failure, Head, Job, Result
-from fleetslo.reports.page import Page, Pages, relative
+from fleetslo.reports.page import Page, Pages, history, relative
 from fleetslo.reports.pool import Broken
 from fleetslo.reports.worker import Surroundings
 
@@ -79,21 +81,15 @@ class Execute:
             keep(result.executed, self.home, job.key)
         partial.unlink(missing_ok=True)
         if result.outcome != "ok":
-            self._error_page(executed.notebook, result)
+            write_failure(
+                self.folder,
+                job,
+                self.run_id,
+                result,
+                executed.notebook,
+                in_site=self.home is not None,
+            )
         return result
-
-    def _error_page(self, notebook: Any, result: Result) -> None:
-        from fleetslo.reports.html import Context, render_failure
-
-        html = render_failure(
-            notebook,
-            title=self.job.page,
-            assets="assets",
-            standalone=True,
-            context=Context(run=self.run_id),
-            reason=result.says[0].upper() + result.says[1:],
-        )
-        write_file(error_page(self.folder, self.job), html)
 
 
 def read_notebook(path: Path) -> Any:
@@ -113,11 +109,6 @@ def kept_at(folder: Path, job: Job, *, good: bool) -> Path:
 def partial_at(folder: Path, job: Job) -> Path:
     """Return where the notebook of a job is kept in the folder of its run while it runs."""
     return (folder / "running" / job.path).with_suffix(".ipynb")
-
-
-def error_page(folder: Path, job: Job) -> Path:
-    """Return where the error page of a job is kept in the folder of its run."""
-    return folder / "failures" / job.path
 
 
 def head_of(notebook: Any) -> Head:
@@ -169,6 +160,8 @@ class Draw:
                 next=relative(after.path, page.path) if after else None,
                 home=relative("index.html", page.path),
                 run=page.run_id,
+                feed=relative(feed_path(page.squad), page.path) if page.squad else None,
+                history=history(page, known),
             )
         notebook = read_notebook(self.executed)
         html = render(
