@@ -38,6 +38,7 @@ class Context:
         run: name of the run, such as ``2026-11-01-0600``.
         feed: address of the feed that the page is an entry of.
         history: HTML that lists earlier reports.
+        standing: a sentence on the page's place among its kind, told with what changed.
     """
 
     links: Links = no_links
@@ -47,6 +48,7 @@ class Context:
     run: str | None = None
     feed: str | None = None
     history: str = ""
+    standing: str = ""
 
 
 def render(
@@ -68,7 +70,7 @@ def render(
         context: links to other pages; none of them unless given.
     """
     around = Context() if standalone or context is None else context
-    parts = outputs.parts_of(notebook, around.links)
+    parts = outputs.parts_of(notebook, around.links, around.standing)
     page = {
         "title": f"{parts.verdict['name']} · {title}" if parts.verdict else title,
         "description": parts.question,

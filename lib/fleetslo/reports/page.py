@@ -4,6 +4,7 @@ import hashlib
 import json
 import posixpath
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -103,6 +104,10 @@ def page_of(job: Job, head: Head, run_id: str) -> Page:
     )
 
 
+def _kind(page: Page) -> tuple[str, str]:
+    return page.name.partition("/")[0], page.period
+
+
 def _digest(parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -157,7 +162,40 @@ class Pages:
         """
         last = self.previous(page)
         before = (last.path, last.key or last.run_id) if last else None
-        return _digest([self._ending[page.span.end], before])
+        return _digest([self._ending[page.span.end], before, self.standing(page)])
+
+    def standing(self, page: Page) -> str:
+        """Return a sentence on a page's place among its kind by budget spent, now and before.
+
+        Compared are the same report of others over the same period; 1st has the least budget left.
+        Empty where the page has no budget, or is the only one.
+        """
+        now, last = self._place(page), self.previous(page)
+        before = self._place(last) if last else None
+        if now is None:
+            return ""
+        place, count = now
+        of = f"{words.ordinal(place)} of {count:,} by budget spent"
+        if before is None:
+            return f"**Rank:** {of}."
+        if before == now:
+            return f"**Rank:** still {of}."
+        return f"**Rank:** {of}; {words.ordinal(before[0])} of {before[1]:,} in the report before."
+
+    def _place(self, page: Page) -> tuple[int, int] | None:
+        left, others = page.headline.get("budget_left"), self._lefts.get(_kind(page), ())
+        if left is None or len(others) < 2:
+            return None
+        return bisect_left(others, left) + 1, len(others)
+
+    @cached_property
+    def _lefts(self) -> Mapping[tuple[str, str], Sequence[float]]:
+        """The budget left of each page of a report and period, the least first."""
+        found: dict[tuple[str, str], list[float]] = {}
+        for page in self:
+            if page.headline.get("budget_left") is not None:
+                found.setdefault(_kind(page), []).append(page.headline["budget_left"])
+        return {kind: sorted(lefts) for kind, lefts in found.items()}
 
     @cached_property
     def _ending(self) -> Mapping[datetime, str]:

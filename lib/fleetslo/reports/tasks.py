@@ -18,6 +18,9 @@ from fleetslo.reports.page import Page, Pages, history, relative
 from fleetslo.reports.pool import Broken
 from fleetslo.reports.worker import Surroundings
 
+_RANKED = "budget_left"
+"""What pages of a report are ranked by."""
+
 
 @dataclass(frozen=True)
 class Execute:
@@ -162,6 +165,7 @@ class Draw:
                 run=page.run_id,
                 feed=relative(feed_path(page.squad), page.path) if page.squad else None,
                 history=history(page, known),
+                standing=known.standing(page),
             )
         notebook = read_notebook(self.executed)
         html = render(
@@ -201,8 +205,11 @@ def as_checked(answer: Checked | Broken) -> Checked:
 
 def write_pages(path: Path, pages: Pages) -> Path:
     """Write what workers need to know of the other pages, and return where."""
-    # Headlines are left out: they make up most of it, and no link needs them.
-    slim = [vars(replace(page, headline={}, sentence="")) for page in pages]
+    # Most of headlines and sentences is left out: they make up most of it, and no page needs them.
+    slim = [
+        vars(replace(page, headline={_RANKED: page.headline.get(_RANKED)}, sentence=""))
+        for page in pages
+    ]
     return write_file(path, json.dumps(slim))
 
 
