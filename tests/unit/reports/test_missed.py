@@ -4,9 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fleetslo.errors import WarehouseError
+from fleetslo.reports.jobs import Job
 from fleetslo.reports.missed import Missed, banner, read_missed, still_missed
 from fleetslo.reports.page import Page, Pages, history
 from fleetslo.reports.site import Drawn, Release, read_published, switch
+from fleetslo.reports.untried import tell_untried
+from fleetslo.settings import load_settings
 
 FIRST, SECOND, THIRD = "20261102T060000Z-aaaa", "20261109T060000Z-bbbb", "20261116T060000Z-cccc"
 NOW = datetime(2026, 11, 16, 7, tzinfo=UTC)
@@ -154,3 +158,27 @@ def test_a_report_that_is_made_up_for_joins_the_history_of_later_ones(tmp_path: 
     html = (release / page(15).path).read_text()
     assert "<summary>2 earlier reports</summary>" in html
     assert "earlier report" not in (release / page(1).path).read_text()
+
+
+def test_a_run_that_broke_off_before_its_first_report_makes_its_pages_stale(
+    tmp_path: Path,
+) -> None:
+    site = Site(tmp_path)
+    settings = load_settings({"home": str(tmp_path), "keep_releases": 1}).settings
+    gone = WarehouseError("the warehouse <gone>\ndid not answer")
+    one = page(8)
+    job = Job("reports/one", tmp_path, one.name, one.path, "one", "a", one.period, "", {})
+    tell_untried([job], settings, FIRST, gone, {})
+    assert list(site.folder.iterdir()) == []  # nothing was published, so nobody is to be told
+    first = site.publish(FIRST, page(1))
+    told_by = [f"2026110{n}T060000Z-aaaa" for n in range(3, 8)]
+    for run_id in told_by:
+        tell_untried([job], settings, run_id, gone, {})
+    html = (site.folder / "current" / page(1).path).read_text()
+    assert "<strong>Stale since 3 Nov 2026 06:00 UTC</strong>: the run of 7 Nov" in html
+    assert "(WarehouseError: the warehouse &lt;gone&gt; did not answer)" in html
+    assert "did not answer" in (site.folder / "current" / "failures" / one.path).read_text()
+    # However often it fails, no more is kept than is set.
+    assert sorted(path.name for path in (site.folder / "releases").iterdir()) == told_by[-2:]
+    assert not first.exists()
+    assert not any((tmp_path / "runs").iterdir())
