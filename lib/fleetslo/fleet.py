@@ -16,6 +16,7 @@ from fleetslo.errors import (
     nearest,
 )
 from fleetslo.explore.asking import CellWatcher
+from fleetslo.judged import judged_once
 from fleetslo.judgements import earlier_judgements, judgements, spending
 from fleetslo.measuring import measures_of, objective_files, objectives_in_force
 from fleetslo.overview import Overview
@@ -265,6 +266,14 @@ class Fleet:
         - ``excluded_minutes``, ``sli_with_excluded, bad_with_excluded``: the same with excluded
           minutes counted; null where nothing is excluded
         """
+        if isinstance(self.warehouse, Extracts) and self.warehouse.serves_many:
+            everyone = judged_once(
+                self.warehouse.folder, period, self.until(period), lambda: self._judge(period, ())
+            )
+            return everyone.filter(pl.col("service").is_in(services)) if services else everyone
+        return self._judge(period, services)
+
+    def _judge(self, period: Period, services: Sequence[str]) -> pl.DataFrame:
         return judgements(self, self.until(period), self._of(period, services), services)
 
     def earlier_judgements(self, period: Period, services: Sequence[str] = ()) -> pl.DataFrame:

@@ -5,6 +5,7 @@ axes of ``timeline`` can be had from here as well.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,9 @@ CONFIG: dict[str, Any] = {
 """Plotly's settings beside the figure; no buttons float over a chart."""
 
 
+@cache
 def template() -> go.layout.Template:
-    """Return the Plotly template of every figure, in light colours."""
+    """Return the Plotly template of every figure, in light colours; Plotly copies it."""
     axis: dict[str, Any] = {
         "automargin": True,
         "gridcolor": GRID,
@@ -149,8 +151,7 @@ def figure(
         y_title: what the y axis counts, with its unit.
         y_format: d3 format of the y axis, such as ``".0%"``.
     """
-    fig = go.Figure(data=list(traces))
-    fig.update_layout(template=template(), height=height)
+    fig = go.Figure(data=list(traces), layout={"template": template(), "height": height})
     if y_title:
         fig.update_yaxes(title_text=y_title)
     if y_format:

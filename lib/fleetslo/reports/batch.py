@@ -178,7 +178,9 @@ class _Batch:
     def execute(self, pool: Pool[Any], stop: Stop) -> None:
         """Run every notebook that is to be run; afterwards each job has a result."""
         environs = {
-            name: notebook_environ(self._settings.model_copy(update={"report": name}))
+            name: notebook_environ(
+                self._settings.model_copy(update={"report": name}), at_once=self._settings.jobs
+            )
             for name in {job.notebook for job in self._jobs.values()}
         }
         tasks = [

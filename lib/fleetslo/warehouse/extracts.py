@@ -70,6 +70,7 @@ class Extracts(Warehouse):
 
     Attributes:
         asked: the record of the question that was put to the warehouse last.
+        serves_many: whether so many notebooks ask that what all of them need is worked out once.
 
     Raises:
         SettingsError: there is no batch in the folder.
@@ -89,6 +90,7 @@ class Extracts(Warehouse):
         self.run: str = about["run"]
         self._reaches: str | None = about["complete_until"]
         self._declared: Mapping[str, Sequence[str]] = about["declared"]
+        self.serves_many: bool = about["serves_many"]
         self._given = warehouse
         self._answering = Answering()
         self.asked: Question | None = None
@@ -217,10 +219,12 @@ class Extracts(Warehouse):
             self._whole(query, query.bind(**wanted.parameters))
         return self.asked
 
-    def declare(self, declared: Mapping[str, Sequence[str]]) -> None:
+    def declare(self, declared: Mapping[str, Sequence[str]], *, serves_many: bool = False) -> None:
         """Let notebooks ask the questions of these names, by the notebook's name."""
         self._declared = declared
-        _write(self.folder, self.url, self.run, self._reaches, declared)
+        self.serves_many = serves_many
+        about = {"declared": dict(declared), "serves_many": serves_many}
+        _write(self.folder, self.url, self.run, self._reaches, about)
 
     def complete_until(self) -> datetime | None:
         """Return how far the data reached when the batch began."""
@@ -289,7 +293,7 @@ def extracted(home: Path, warehouse: Warehouse, run: str) -> Iterator[Extracts]:
         try:
             reaches = warehouse.complete_until()
             known = None if reaches is None else reaches.isoformat()
-            _write(folder, warehouse.url, run, known, {})
+            _write(folder, warehouse.url, run, known, {"declared": {}, "serves_many": False})
             yield Extracts(folder, warehouse=warehouse)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -304,9 +308,9 @@ def _prune(root: Path) -> None:
 
 
 def _write(
-    folder: Path, url: str, run: str, reaches: str | None, declared: Mapping[str, Sequence[str]]
+    folder: Path, url: str, run: str, reaches: str | None, more: Mapping[str, object]
 ) -> None:
-    about = {"url": url, "run": run, "complete_until": reaches, "declared": dict(declared)}
+    about = {"url": url, "run": run, "complete_until": reaches, **more}
     write_file(folder / _ABOUT, json.dumps(about))
 
 

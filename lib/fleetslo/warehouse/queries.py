@@ -248,9 +248,9 @@ def read_query(name: str) -> Query:
         UnknownQuery: there is no such query.
         ContractError: its SQL or YAML is wrong; the message names the file.
     """
-    known = list_queries()
     sql = resources.find("queries", f"{name}.sql")
     if sql is None or name.split("/")[0] in _NOT_SUBJECTS - {"rollups"}:
+        known = list_queries()
         raise UnknownQuery(
             f"there is no query {name!r}.{nearest(name, known)} Queries: {', '.join(known)}"
         )

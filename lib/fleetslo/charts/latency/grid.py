@@ -32,18 +32,24 @@ class Binned:
         step: the width of a bin.
         histogram: one row per bin and bucket: ``bin, bucket, count``.
         counts: one row per bin with telemetry: ``bin, request_count, error_count``.
+        hourly: the same two frames per ``hour``, which bins of another width are made of.
     """
 
     period: Period
     step: timedelta
     histogram: pl.DataFrame
     counts: pl.DataFrame
+    hourly: tuple[pl.DataFrame, pl.DataFrame]
 
     @property
     def starts(self) -> list[datetime]:
         """The start of every bin, the first being the period's own."""
         count = -(-self.period.length // self.step)
         return [self.period.start + position * self.step for position in range(count)]
+
+    def with_step(self, step: timedelta) -> "Binned":
+        """Return the same hours in bins of another width."""
+        return _in_bins(self.period, step, *self.hourly)
 
 
 @dataclass(frozen=True)
@@ -78,29 +84,38 @@ def bin_width(period: Period, most: int = MOST_BINS) -> timedelta:
     return timedelta(hours=next(wide_enough, BIN_HOURS[-1]))
 
 
-def binned(hours: pl.DataFrame, period: Period, step: timedelta | None = None) -> Binned:
-    """Return the histograms of a period, merged per time bin.
+def binned(hours: pl.DataFrame, period: Period) -> Binned:
+    """Return the histograms of a period, merged per time bin as wide as ``bin_width`` has it.
 
     Args:
         hours: as ``latency/hours``: ``hour, request_count, error_count, latency``.
         period: what to look at.
-        step: the width of a bin; by default as ``bin_width`` has it.
 
     Raises:
         NoData: no request of the period has a duration.
     """
-    step = step or bin_width(period)
+    rows = hours.filter(pl.col("hour") >= period.start, pl.col("hour") < period.end)
+    histogram = latency.merge(rows, ["hour"])
+    if histogram.is_empty():
+        raise NoData(f"no request with a duration was recorded in {period.label}")
+    counts = rows.group_by("hour").agg(pl.col("request_count", "error_count").sum())
+    return _in_bins(period, bin_width(period), histogram, counts)
+
+
+def _in_bins(
+    period: Period, step: timedelta, histogram: pl.DataFrame, counts: pl.DataFrame
+) -> Binned:
     width = int(step / timedelta(microseconds=1))
     start = pl.lit(period.start, dtype=pl.Datetime("us", "UTC"))
     offset = (pl.col("hour") - start).dt.total_microseconds() // width * width
-    rows = hours.filter(pl.col("hour") >= period.start, pl.col("hour") < period.end).with_columns(
-        bin=start + pl.duration(microseconds=offset)
+    bin_of = (start + pl.duration(microseconds=offset)).alias("bin")
+    return Binned(
+        period,
+        step,
+        histogram.group_by(bin_of, "bucket").agg(pl.col("count").sum()).sort("bin", "bucket"),
+        counts.group_by(bin_of).agg(pl.col("request_count", "error_count").sum()).sort("bin"),
+        hourly=(histogram, counts),
     )
-    counts = rows.group_by("bin").agg(pl.col("request_count", "error_count").sum()).sort("bin")
-    histogram = latency.merge(rows, ["bin"])
-    if histogram.is_empty():
-        raise NoData(f"no request with a duration was recorded in {period.label}")
-    return Binned(period, step, histogram, counts)
 
 
 def levels(data: Binned) -> pl.DataFrame:

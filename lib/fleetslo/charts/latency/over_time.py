@@ -64,13 +64,13 @@ def heat_map(
     if threshold_s is not None:
         threshold(fig, threshold_s, target)
     return Chart(
-        title=_finding(hours, data, seen),
+        title=_finding(data, seen),
         says=(
             f"Requests by duration and time, {_width_of(data.step)} a column; stronger is more of "
             f"that column’s requests.{_missing(seen, data.step)}"
         ),
         figure=fig,
-        numbers=_numbers(data, hours, seen),
+        numbers=_numbers(data, seen),
         made=_made(seen, hours),
         width=width,
         height=height,
@@ -120,13 +120,13 @@ def quantiles_over_time(
     if threshold_s is not None:
         threshold(fig, threshold_s, target)
     return Chart(
-        title=_typical(hours),
+        title=_typical(data),
         says=(
             f"Durations that 50, 95 and 99 % of requests kept under, {_width_of(data.step)} a "
             f"point.{_missing(seen, data.step)}"
         ),
         figure=fig,
-        numbers=_numbers(data, hours, seen),
+        numbers=_numbers(data, seen),
         made=_made(seen, hours),
         width=width,
         height=height,
@@ -234,27 +234,28 @@ def _missing(seen: pl.DataFrame, step: timedelta) -> str:
     )
 
 
-def _finding(hours: pl.DataFrame, data: Binned, seen: pl.DataFrame) -> str:
+def _finding(data: Binned, seen: pl.DataFrame) -> str:
     """Return what happened, looked for in bins half as wide as those drawn: brief things count."""
     fine = bin_width(data.period, 2 * MOST_BINS)
     if fine < data.step:
-        seen = levels(binned(hours, data.period, fine))
+        seen = levels(data.with_step(fine))
     return latency_finding(seen, min(fine, data.step))
 
 
-def _typical(hours: pl.DataFrame) -> str:
+def _typical(data: Binned) -> str:
     """Return what half, and all but one in a hundred, of the requests kept under."""
-    whole = quantile_frame(hours, [], [0.5, 0.99]).row(0, named=True)
+    every = data.histogram.group_by("bucket").agg(pl.col("count").sum())
+    whole = quantile_frame(every, [], [0.5, 0.99]).row(0, named=True)
     return (
         f"Half of the requests took under {words.latency(whole['p50_s'])}, "
         f"one in a hundred over {words.latency(whole['p99_s'])}"
     )
 
 
-def _numbers(data: Binned, hours: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
+def _numbers(data: Binned, seen: pl.DataFrame) -> pl.DataFrame:
     """Return the table under a chart: a row per time bin, or per day when those are many."""
     by_day = seen.height > _MOST_ROWS and data.step < timedelta(days=1)
-    rows = levels(binned(hours, data.period, timedelta(days=1))) if by_day else seen
+    rows = levels(data.with_step(timedelta(days=1))) if by_day else seen
     rows = rows.rename({"bin": "day" if by_day else "start"})
     if by_day and data.period.start.hour == data.period.start.minute == 0:
         rows = rows.with_columns(pl.col("day").dt.date())
