@@ -117,7 +117,7 @@ def _trend(page: Page | None, pages: Pages) -> Trend:
         return {}
     return {
         "trend": lefts,
-        "trend_says": f"{words.share(known[0])} → {words.share(known[-1])} in {len(lefts)} reports",
+        "trend_says": f"{words.share(known[0])} → {words.share(known[-1])}",
     }
 
 

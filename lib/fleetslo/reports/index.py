@@ -128,7 +128,8 @@ def services_table(site: Mapping[str, Any]) -> dict[str, Any]:
     has = {column.key for column in shown}
     table = Table(
         title=words.plural(len(rows), "service"),
-        says="Each opens its latest report.",
+        says="Each opens its latest report."
+        + (" Over time: the budget left in the last reports." if "trend" in has else ""),
         columns=shown,
         rows=rows,
         search=True,
