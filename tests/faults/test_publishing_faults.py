@@ -276,7 +276,7 @@ def test_the_command_goes_back_and_says_what_is_kept_and_stale(told: Any, site: 
     assert code == 60
     assert err == (
         f"fleetslo: {site.folder}: release 20250101T000000Z-dead is not kept there; kept are: "
-        f"{SECOND}, {FIRST}\n"
+        f"{THIRD}, {SECOND}, {FIRST}\n"
     )
 
 
