@@ -12,6 +12,7 @@ from fleetslo.commands import (
     objectives,
     project,
     reports,
+    runs,
     scheduling,
     site,
     telling,
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(objectives.app, name="objectives")
 app.add_typer(site.app, name="site")
+app.add_typer(runs.app, name="runs")
 for module in (project, data, reports, scheduling, telling):
     module.register(app)
 

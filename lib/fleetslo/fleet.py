@@ -364,7 +364,7 @@ def open_fleet(url: str | None = None) -> Fleet:
     """
     settings = load_settings({"warehouse": url}).settings
     if settings.batch is not None:
-        extracts = Extracts(settings.batch, settings.report)
+        extracts = Extracts(settings.batch, settings.report, settings.page)
         if url is None or url == extracts.url:
             return Fleet(settings, extracts)
     warehouse = open_warehouse(settings.warehouse)

@@ -72,6 +72,7 @@ class Settings(BaseModel):
     report: Annotated[
         str, Field(description="the notebook that runs in that batch; set for it")
     ] = ""
+    page: Annotated[str, Field(description="the page that it makes; set for it")] = ""
     rollup_horizon_days: Annotated[
         int, Field(ge=1, description="how far back BigQuery's days are rolled up again when late")
     ] = 35
@@ -96,6 +97,9 @@ class Settings(BaseModel):
     keep_releases_days: Annotated[
         int, Field(ge=0, description="days that they are kept in any case, however many they are")
     ] = 0
+    keep_runs_days: Annotated[
+        int, Field(ge=1, description="days that records of runs and what they left are kept")
+    ] = 90
     publish: Annotated[
         str, Field(description="where a run publishes its site, too: gs://bucket/prefix, or empty")
     ] = ""

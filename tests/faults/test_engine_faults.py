@@ -57,8 +57,8 @@ def jobs(project):
 
 def executed(project, service):
     """Return the notebook that a report left, as far as it came."""
-    path = runs(project) / jobs(project)[service]["executed"]
-    return nbformat.read(path, as_version=4)
+    left = {one["kind"]: one["path"] for one in jobs(project)[service]["artefacts"]}
+    return nbformat.read(project.home / left["notebook"], as_version=4)
 
 
 def printed(cell):

@@ -363,7 +363,9 @@ def test_a_bucket_that_refuses_leaves_the_folder_published_and_is_said(
     assert pages_shown(storage) == {"a"}
     assert {path for path in shared.site() if path.endswith("/b.html")}
     record = json.loads(max(shared.home.glob("runs/*/manifest.json")).read_text())
-    assert (record["outcome"], record["release"]) == ("failed", record["run_id"])
+    assert record["outcome"] == "failed"
+    assert record["failure"]["message"] == said.strip()
+    assert record["publication"] == {"release": record["run_id"], "store": None}
     proxy.always = None
     assert shared.run("2026-11-01", "c") == (0, "")
     assert pages_shown(storage) == {"a", "b", "c"}

@@ -15,7 +15,7 @@ import sys
 from fleetslo.errors import FleetsloError
 from fleetslo.reports.batch import run_batch
 from fleetslo.reports.keys import keyed
-from fleetslo.reports.manifest import new_run_id
+from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.schedule import plan_jobs, read_schedule
 from fleetslo.reports.turns import turn
 from fleetslo.settings import load_settings
@@ -28,8 +28,11 @@ settings = load_settings({"jobs": 2}).settings
 jobs = plan_jobs(read_schedule(), as_of="2026-11-01", subjects=lambda entry: sys.argv[3:])
 run_id = new_run_id()
 try:
-    with turn(settings.home, run_id, shard=sys.argv[1], wait=sys.argv[2] == "wait"):
-        done = run_batch(keyed(jobs, settings, Stored()), settings, run_id=run_id)
+    with (
+        turn(settings.home, run_id, shard=sys.argv[1], wait=sys.argv[2] == "wait"),
+        Manifest(settings.home, run_id, settings.project) as manifest,
+    ):
+        done = run_batch(keyed(jobs, settings, Stored()), settings, manifest=manifest)
     print(len(done.results), done.unchanged)
 except FleetsloError as error:
     print(error, file=sys.stderr)

@@ -17,9 +17,9 @@ def tell(
 ) -> None:
     """Tell the people in notebooks/recipients.yaml what a run found, once each."""
     from fleetslo.errors import OutputError, SettingsError
+    from fleetslo.reports.records.reading import LATEST, find_run
     from fleetslo.reports.telling import mail
     from fleetslo.reports.telling.recipients import read_recipients
-    from fleetslo.reports.telling.telling import newest_run
     from fleetslo.reports.telling.telling import tell as tell_all
     from fleetslo.settings import load_settings
 
@@ -30,7 +30,8 @@ def tell(
             "there is no notebooks/recipients.yaml in this project; write one to say who is told "
             "what (README, 'Tell people')"
         )
-    notices = tell_all(settings, recipients, run_id or newest_run(settings.home), dry_run=dry_run)
+    run_id = find_run(settings.home, run_id or LATEST)
+    notices = tell_all(settings, recipients, run_id, dry_run=dry_run)
     for notice in notices:
         if dry_run:
             one = recipients.recipients[notice.recipient]

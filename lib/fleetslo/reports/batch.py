@@ -12,24 +12,27 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed
+from fleetslo.errors import Cancelled, NotebookFailed
 from fleetslo.files import folder
 from fleetslo.published import record
 from fleetslo.reports import site as sites
+from fleetslo.reports.artefacts import Made
 from fleetslo.reports.check import Checked
 from fleetslo.reports.engine.choice import engine_of, limits_of
 from fleetslo.reports.environ import notebook_environ
-from fleetslo.reports.executed import carried, forget, is_kept, result_of
+from fleetslo.reports.executed import carried, is_kept, result_of
 from fleetslo.reports.failures import drawn_at, missed_in, told
 from fleetslo.reports.feeds import feed_path
 from fleetslo.reports.jobs import BatchProgress, Failure, Job, Result, Silent
-from fleetslo.reports.manifest import Manifest, Occasion, new_run_id
+from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.page import Page, Pages, page_of
 from fleetslo.reports.pool import Pool, Stop, stops
 from fleetslo.reports.publishing.lock import publishing
 from fleetslo.reports.publishing.pruning import prune_store
 from fleetslo.reports.publishing.sharing import Shared, catch_up, publish_site
 from fleetslo.reports.publishing.store import Store, open_store
+from fleetslo.reports.records.model import Publication
+from fleetslo.reports.records.pruning import prune_runs
 from fleetslo.reports.site import Drawn, Published, Release, read_published
 from fleetslo.reports.tasks import (
     Draw,
@@ -73,17 +76,15 @@ def run_batch(
     *,
     catalogue: Mapping[str, Mapping[str, Any]] | None = None,
     progress: BatchProgress | None = None,
-    run_id: str | None = None,
-    planned: Mapping[str, int] | None = None,
+    manifest: Manifest | None = None,
     again: bool = False,
-    occasion: Occasion | None = None,
 ) -> BatchReport:
     """Run the jobs, ``settings.jobs`` at a time, and publish their pages.
 
     Executed notebooks, error pages and ``manifest.json`` are kept under ``runs/<run id>`` in the
     home folder, the site under ``site``, what pages said in numbers under ``published``.
-    ``catalogue`` says squad and tier of each service, for the index; ``planned`` how many pages
-    each report of the schedule has in all; ``occasion`` what began the run, a person if None.
+    ``catalogue`` says squad and tier of each service, for the index; ``manifest`` is the record of
+    the run where it is open by now.
     A notebook that an earlier run executed under the same key is not run again, nor its page drawn
     if it is published, unless ``again`` says so.
 
@@ -93,26 +94,25 @@ def run_batch(
         OutputError: the home folder cannot be written, or holds a site of another kind; or the
             storage cannot be published to, and then the site in the home folder is the new one.
     """
+    if manifest is None:
+        with Manifest(settings.home, new_run_id(), settings.project) as manifest:
+            return run_batch(
+                jobs,
+                settings,
+                catalogue=catalogue,
+                progress=progress,
+                manifest=manifest,
+                again=again,
+            )
     began = time.monotonic()
-    run_id = run_id or new_run_id()
-    run_folder = folder(settings.home / "runs" / run_id)
+    manifest.jobs = {job.path: job for job in jobs}
+    manifest.as_of = next((job.as_of for job in jobs), manifest.as_of)
     site = folder(settings.home / "site")
     folder(site / "releases")
     published = read_published(site)  # one that cannot be read is found before the work
     store = open_store(settings) if settings.publish else None
     if store:
         catch_up(site, store)
-    by_path = {job.path: job for job in jobs}
-    as_of = next((job.as_of for job in jobs), "")
-    manifest = Manifest(
-        run_folder,
-        run_id,
-        as_of,
-        by_path,
-        batch=settings.batch,
-        planned=planned or {},
-        occasion=occasion or Occasion(),
-    )
     batch = _Batch(settings, manifest, site, progress or Silent(), dict(catalogue or {}))
     if not again:
         batch.reuse(published)
@@ -121,22 +121,22 @@ def run_batch(
     try:
         with stops() as stop, Pool[Any](settings.jobs, batch.log) as pool:
             batch.execute(pool, stop)
+            manifest.write("running")
             index = batch.publish(pool, stop)
             if store and index:
                 shared = batch.share(store, stop)
     except Cancelled:
         batch.cancel()
-        manifest.write("cancelled", batch.release)
         raise
-    except FleetsloError:
-        manifest.write("failed", batch.release)
-        raise
+    finally:
+        batch.clear()
     failed = batch.failed()
-    manifest.write("failed" if failed else "ok", batch.release if index else None)
+    manifest.write("failed" if failed else "ok")
+    prune_runs(settings.home, timedelta(days=settings.keep_runs_days), datetime.now(UTC))
     if failed:
-        raise NotebookFailed(told(failed, len(by_path), run_folder))
+        raise NotebookFailed(told(failed, len(manifest.jobs), manifest.folder))
     return BatchReport(
-        run_id, run_folder, manifest.results, index, time.monotonic() - began, shared
+        manifest.run_id, manifest.folder, manifest.results, index, time.monotonic() - began, shared
     )
 
 
@@ -159,8 +159,8 @@ class _Batch:
         self._jobs = manifest.jobs
         self._results = manifest.results
         self._published: Mapping[str, Page] = {}
+        self._made: dict[str, Made] = {}
         self.log = manifest.folder / "workers.log"
-        self.release: Path | None = None
 
     def reuse(self, published: Published) -> None:
         """Take over what earlier runs have executed under the same keys."""
@@ -177,18 +177,13 @@ class _Batch:
 
     def execute(self, pool: Pool[Any], stop: Stop) -> None:
         """Run every notebook that is to be run; afterwards each job has a result."""
-        environs = {
-            name: notebook_environ(
-                self._settings.model_copy(update={"report": name}), at_once=self._settings.jobs
-            )
-            for name in {job.notebook for job in self._jobs.values()}
-        }
+        common = notebook_environ(self._settings, at_once=self._settings.jobs)
         tasks = [
             Execute(
                 job,
                 self._manifest.folder,
                 self._manifest.run_id,
-                environs[job.notebook],
+                {**common, "FLEETSLO_REPORT": job.notebook, "FLEETSLO_PAGE": job.page},
                 self._settings.project,
                 limits_of(self._settings, job.time_limit_s),
                 engine_of(self._settings),
@@ -206,11 +201,12 @@ class _Batch:
             stop=stop,
             started=lambda task: self._progress.started(task.job),
             told=lambda task, what, value: self._progress.cell(task.job, *value),
+            looked=self._manifest.keep_up,
         ):
             self._finish(task.job, as_result(task, answer))
 
     def _finish(self, job: Job, result: Result) -> None:
-        self._results[job.path] = result
+        self._manifest.note(job.path, result)
         self._progress.finished(job, result)
 
     def failed(self) -> dict[str, tuple[Job, Result]]:
@@ -233,8 +229,8 @@ class _Batch:
         """
         published = read_published(self._site)
         drawn = self._draw(published, pool, stop)
-        if not drawn and self._says_the_same(published):
-            self.release = published.release
+        if not drawn and published.release and self._says_the_same(published):
+            self._manifest.publication = Publication(release=published.release.name)
             return self._site / "current" / "index.html"
         failed = self.failed()
         if len(failed) == len(self._jobs) and published.release is None:
@@ -261,21 +257,23 @@ class _Batch:
             finally:
                 release.discard()
             self._record(drawn)
-            forget(self._settings.home, {page.key for page in read_published(self._site).pages})
             sites.prune(self._site, self._settings.keep_releases, older_than=self._kept_for)
-        self.release = release.final
-        shutil.rmtree(drawn_at(folder), ignore_errors=True)  # the site has them
+        self._manifest.publication = Publication(release=release.run_id)
+        self._manifest.pages = {
+            one.page.path: replace(self._made[one.page.path], path=release.final / one.page.path)
+            for one in drawn
+        }
         return index
+
+    def clear(self) -> None:
+        """Remove the pages that were drawn: the site has those that readers see."""
+        shutil.rmtree(drawn_at(self._manifest.folder), ignore_errors=True)
 
     def _says_the_same(self, published: Published) -> bool:
         """Return whether a release would be the one that is published: no failure, no news."""
         services = {**published.services, **self._catalogue}
         made_good = any(one.page.path in self._jobs for one in published.missed)
-        return (
-            not (self.failed() or made_good)
-            and bool(published.release)
-            and services == published.services
-        )
+        return not (self.failed() or made_good) and services == published.services
 
     def share(self, store: Store, stop: Stop) -> Shared:
         """Publish the site to the storage, and take out of it what is old."""
@@ -288,6 +286,7 @@ class _Batch:
         shared = publish_site(self._site, store, step)
         keep, now = self._settings.keep_releases, datetime.now(UTC)
         prune_store(store, keep=keep, older_than=self._kept_for, now=now)
+        self._manifest.publication = Publication(release=shared.run_id, store=store.address)
         return shared
 
     @property
@@ -336,6 +335,8 @@ class _Batch:
             for done, (task, answer) in enumerate(answers, start=1):
                 path = task.page.path
                 checked[path] = as_checked(answer)
+                if drawn := checked[path].made:
+                    self._made[path] = drawn
                 problems = list(checked[path].problems)
                 if attempt:  # drawn knowing what the site will hold
                     problems += _dead(checked[path], task.page, pages)

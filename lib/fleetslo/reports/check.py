@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
+from fleetslo.reports.artefacts import Made
+
 # Elements that make up a page; an unclosed one swallows what comes after it.
 _STRUCTURE = frozenset(
     (
@@ -31,10 +33,14 @@ _STYLE_LOADS = re.compile(r"(?:url\(\s*['\"]?|@import\s+['\"])\s*((?:https?:)?//
 
 @dataclass
 class Checked:
-    """A page that was looked at: what is wrong with it, and which files of the site it needs."""
+    """A page that was looked at: what is wrong with it, and which files of the site it needs.
+
+    ``made`` is its file, where it was drawn.
+    """
 
     problems: list[str] = field(default_factory=list)
     needs: set[str] = field(default_factory=set)
+    made: Made | None = None
 
 
 class _Reader(HTMLParser):

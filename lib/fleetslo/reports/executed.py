@@ -11,18 +11,20 @@ lost nothing: the next one finds it here.
 
 import os
 import shutil
-import time
 from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from fleetslo.files import writing
+from fleetslo.reports.artefacts import made
 from fleetslo.reports.jobs import Head, Job, Result
 from fleetslo.reports.page import Page
 
 METADATA = "fleetslo_run"
 """Where a notebook says which run executed it, how long that took, and with how much memory."""
-_KEPT_S = 35 * 24 * 3600.0
+_KEPT = timedelta(days=35)
 """A page of last month is made again without its notebook being run again."""
 
 
@@ -78,7 +80,7 @@ def result_of(job: Job, home: Path, target: Path) -> Result | None:
     except (OSError, ValueError, KeyError, AttributeError):
         return None
     _link(kept, target)
-    return result
+    return replace(result, made=(made("notebook", target),))
 
 
 def carried(page: Page) -> Result:
@@ -87,12 +89,12 @@ def carried(page: Page) -> Result:
     return Result("ok", 0.0, head=head, reused_from=page.run_id)
 
 
-def forget(home: Path, published: set[str]) -> None:
+def forget(home: Path, published: set[str], now: datetime) -> None:
     """Remove what was kept longer ago than a month, but for what published pages came of."""
-    before = time.time() - _KEPT_S
+    before = now - _KEPT
     for path in (home / "executed").glob("*"):
         with suppress(OSError):
-            if path.stem not in published and path.stat().st_mtime < before:
+            if path.stem not in published and path.stat().st_mtime < before.timestamp():
                 path.unlink()
 
 

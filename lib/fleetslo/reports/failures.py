@@ -25,8 +25,8 @@ def drawn_at(folder: Path) -> Path:
 
 def write_failure(
     folder: Path, job: Job, run_id: str, result: Result, notebook: Any, *, in_site: bool
-) -> None:
-    """Write the page that says why a job failed, and the same for the site if it is to be in one.
+) -> Path:
+    """Write the page that says why a job failed, and return its file; write one for the site, too.
 
     Args:
         folder: of the run.
@@ -50,9 +50,10 @@ def write_failure(
         context=Context(run=run_id),
         reason=says,
     )
-    write_file(error_page(folder, job), html)
+    kept = write_file(error_page(folder, job), html)
     if in_site:
         _write_for_site(folder, _missed(job, run_id, result), says, notebook)
+    return kept
 
 
 def missed_in(folder: Path, run_id: str, failed: Mapping[str, tuple[Job, Result]]) -> list[Missed]:

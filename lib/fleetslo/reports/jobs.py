@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from fleetslo.reports.artefacts import Made
 from fleetslo.reports.notebooks import Value
 
 Outcome = Literal[
@@ -95,7 +96,8 @@ class Head:
 class Result:
     """What became of one job. ``executed`` is the executed notebook, partial after a failure.
 
-    ``reused_from`` is the run that executed it, where an earlier one had for the same key.
+    ``made`` are the files that it left. ``reused_from`` is the run that executed it, where an
+    earlier one had for the same key.
     """
 
     outcome: Outcome
@@ -105,6 +107,7 @@ class Result:
     head: Head = field(default_factory=Head)
     cell_durations_s: tuple[float | None, ...] = ()
     peak_memory_bytes: int | None = None
+    made: tuple[Made, ...] = ()
     reused_from: str | None = None
 
     @property

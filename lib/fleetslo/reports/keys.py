@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,9 @@ from fleetslo.warehouse.base import Warehouse
 
 # Settings that change neither a number nor a page: where things lie, how much is used, kept, paid.
 _APART = {
-    "project", "home", "jobs", "batch", "report", "engine", "publish", "storage_endpoint",
+    "project", "home", "jobs", "batch", "report", "page", "engine", "publish", "storage_endpoint",
     "notebook_timeout_s", "cell_timeout_s", "notebook_memory_mib", "keep_releases",
-    "keep_releases_days", "keep_days", "price_per_tib", "batch_bytes_limit",
+    "keep_releases_days", "keep_runs_days", "keep_days", "price_per_tib", "batch_bytes_limit",
     "bigquery_bytes_limit", "result_bytes_limit", "rollup_horizon_days",
 }  # fmt: skip
 _CODE = {".py", ".sql", ".yaml", ".yml", ".css", ".js", ".html", ".j2", ".svg", ".json"}
@@ -88,7 +89,14 @@ def code_mark(project: Path) -> str:
     return told.hexdigest()
 
 
+@cache
+def installed() -> dict[str, str]:
+    """Return the version of every installed package, by name."""
+    found = {one.name: one.version for one in distributions() if one.name}
+    return dict(sorted(found.items()))
+
+
+@cache
 def lock_mark() -> str:
     """Return a digest of Python's version and of every installed package's."""
-    installed = sorted({f"{one.name}=={one.version}" for one in distributions()})
-    return _digest(sys.version, installed)
+    return _digest(sys.version, [f"{name}=={version}" for name, version in installed().items()])

@@ -152,9 +152,11 @@ class Pool(Generic[T]):
         stop: Stop,
         started: Callable[[T], None] = lambda task: None,
         told: Callable[[T, str, Any], None] = lambda task, what, value: None,
+        looked: Callable[[], None] = lambda: None,
     ) -> Iterator[tuple[T, Any]]:
         """Yield each task with its result, or with a Broken, in the order they end.
 
+        ``looked`` is called several times a second, whatever happens or does not.
         A task that takes longer than ``limit_s`` loses its worker, and so does one whose worker
         dies; the others go on.
 
@@ -164,6 +166,7 @@ class Pool(Generic[T]):
         waiting = deque(tasks)
         while waiting or self._busy:
             stop.check()
+            looked()
             while waiting and len(self._busy) < self._size:
                 self._give(waiting.popleft(), limit_s, started)
             for worker in self._ready():

@@ -4,16 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fleetslo.errors import Cancelled, FleetsloError, OutputError
+from fleetslo.errors import Cancelled, FleetsloError, OutputError, UnknownName, UsageError
 from fleetslo.fleet import Fleet, open_fleet
 from fleetslo.periods import Period
 from fleetslo.reports.batch import BatchReport, run_batch
 from fleetslo.reports.executed import is_kept
 from fleetslo.reports.jobs import BatchProgress, Silent
 from fleetslo.reports.keys import keyed
-from fleetslo.reports.manifest import Occasion, new_run_id
+from fleetslo.reports.manifest import Manifest, Occasion, new_run_id
 from fleetslo.reports.notebooks import describe, find_notebook
 from fleetslo.reports.questions import ask_beforehand
+from fleetslo.reports.records.model import DataRecord, TableRecord
 from fleetslo.reports.schedule import read_schedule
 from fleetslo.reports.scheduling.planning import Choice, Plan, plan_run
 from fleetslo.reports.single import run_report
@@ -60,6 +61,8 @@ def run_schedule(
     ``Choice`` says what is kept of the schedule, ``occasion`` what began the run. ``note`` is told
     what a reader should know before it runs.
 
+    What fails once it has its turn is in the record of the run, but for what a person mistyped.
+
     Raises:
         WarehouseMissing, WarehouseEmpty, PeriodError, NoData: before anything runs.
         BatchUnderWay: another batch runs in the home folder.
@@ -67,14 +70,26 @@ def run_schedule(
         NotebookFailed, Cancelled, OutputError: see ``run_batch``.
     """
     choice = Choice(as_of, only, every, shard, retry, failed)
-    warehouse = open_warehouse(settings.warehouse)
     run_id = run_id or new_run_id()
-    note = note or (lambda _: None)
     with (
         turn(settings.home, run_id, shard=shard, wait=wait),
-        extracted(settings.home, warehouse, run_id) as extracts,
+        Manifest(settings.home, run_id, settings.project, occasion or Occasion()) as manifest,
+        extracted(settings.home, open_warehouse(settings.warehouse), run_id) as extracts,
     ):
-        return _run(settings, extracts, choice, progress or Silent(), note, occasion, again=again)
+        manifest.batch = extracts.folder
+        try:
+            return _run(
+                settings, extracts, choice, progress or Silent(), note or _silent, manifest, again
+            )
+        except BaseException as error:
+            if isinstance(error, UsageError | UnknownName) and manifest.occasion == Occasion():
+                manifest.discard()  # a person mistyped something, and sees so
+            manifest.fail(error)  # what it asked is gone in a moment
+            raise
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
 
 
 def _run(
@@ -83,8 +98,7 @@ def _run(
     choice: Choice,
     progress: BatchProgress,
     note: Callable[[str], None],
-    occasion: Occasion | None,
-    *,
+    manifest: Manifest,
     again: bool,
 ) -> BatchReport:
     fleet = Fleet(settings, extracts)
@@ -93,8 +107,12 @@ def _run(
             f"{max(late.values())} days changed since the last rollup and are not in these "
             "reports; run 'fleetslo warehouse rollup' first"
         )
+    manifest.as_of = choice.as_of
+    manifest.data = _held(extracts)
     plan = plan_run(fleet, read_schedule(), choice, settings.home)
+    manifest.planned = plan.planned
     jobs = keyed(plan.jobs, settings, fleet.warehouse)
+    manifest.jobs = {job.path: job for job in jobs}
     running = [job for job in jobs if again or not is_kept(job, settings.home)]
     try:
         ask_beforehand(jobs, fleet, extracts, settings, progress, note, running=running)
@@ -111,10 +129,18 @@ def _run(
         settings.model_copy(update={"batch": extracts.folder}),
         catalogue=plan.catalogue,
         progress=progress,
-        run_id=extracts.run,
-        planned=plan.planned,
+        manifest=manifest,
         again=again,
-        occasion=occasion,
+    )
+
+
+def _held(extracts: Extracts) -> DataRecord:
+    """Return what the warehouse of a batch holds, for its record."""
+    return DataRecord(
+        warehouse=extracts.url,
+        fingerprint=extracts.fingerprint(),
+        complete_until=extracts.complete_until(),
+        tables=[TableRecord(table=table, newest_at=at) for table, at in extracts.newest().items()],
     )
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fleetslo.errors import Cancelled, FleetsloError, NotebookFailed, OutputError, PeriodError
+from fleetslo.errors import Cancelled, NotebookFailed, OutputError, PeriodError
 from fleetslo.files import folder, write_file
 from fleetslo.periods import Period
 from fleetslo.reports.engine.choice import engine_of, limits_of
@@ -70,29 +71,25 @@ def run_report(
         parameters=given,
         squad=str(squad) if squad and not service else None,
     )
-    run_id = new_run_id()
-    run_folder = folder(settings.home / "runs" / run_id)
-    manifest = Manifest(run_folder, run_id, job.as_of, {path: job})
     from fleetslo.reports.html import write_assets
 
-    try:
-        with stops() as stop, Pool[Any](1, run_folder / "workers.log") as pool:
+    manifest = Manifest(
+        settings.home, new_run_id(), settings.project, as_of=job.as_of, jobs={path: job}
+    )
+    with manifest, stops() as stop, Pool[Any](1, manifest.folder / "workers.log") as pool:
+        try:
             result = _execute(job, manifest, settings, progress or Silent(), pool, stop)
             if result.outcome == "ok":
                 page = _drawn(job, manifest, target, root, standalone, pool, stop)
                 if not standalone:
                     write_assets(root / "assets")
                 write_file(target, page.read_bytes())
-    except Cancelled:
-        manifest.results[path] = Result("cancelled", 0.0)
-        manifest.write("cancelled")
-        raise
-    except FleetsloError:
-        manifest.write("failed")
-        raise
-    manifest.write("ok" if result.outcome == "ok" else "failed")
+        except Cancelled:
+            manifest.results[path] = Result("cancelled", 0.0)
+            raise
+        manifest.write("ok" if result.outcome == "ok" else "failed")
     if result.outcome != "ok":
-        kept = error_page(run_folder, job)
+        kept = error_page(manifest.folder, job)
         more = f"\n  {kept}" if kept.is_file() else ""
         raise NotebookFailed(f"{name}: {result.says}{more}")
     return target
@@ -141,7 +138,8 @@ def _execute(
     progress.planned([job])
     progress.started(job)
     ((_, answer),) = pool.run([task], limit_s=timeout_s + _MARGIN_S, stop=stop, told=told)
-    result = manifest.results[job.path] = as_result(task, answer)
+    result = as_result(task, answer)
+    manifest.note(job.path, result)
     progress.finished(job, result)
     return result
 
@@ -163,6 +161,9 @@ def _drawn(
     page = page_of(job, result.head, manifest.run_id)
     task = Draw(page, result.executed, drawn, standalone=standalone, assets=assets)
     ((_, answer),) = pool.run([task], limit_s=_MARGIN_S, stop=stop)
-    if problems := as_checked(answer).problems:
+    checked = as_checked(answer)
+    if problems := checked.problems:
         raise NotebookFailed(f"{job.page}: its page: {'; '.join(problems)}")
+    if checked.made:
+        manifest.pages = {job.path: replace(checked.made, path=target)}
     return drawn

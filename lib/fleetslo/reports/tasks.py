@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fleetslo.files import write_file
+from fleetslo.reports.artefacts import made
 from fleetslo.reports.check import Checked, check_page
 from fleetslo.reports.engine.limits import Limits
 from fleetslo.reports.failures import write_failure
@@ -80,11 +81,12 @@ class Execute:
         if result.outcome == "ok":
             stamp(executed.notebook, self.run_id, result)
         write(result.executed, executed.notebook)
+        left = [made("notebook", result.executed)]
         if result.outcome == "ok" and job.key and self.home is not None:
             keep(result.executed, self.home, job.key)
         partial.unlink(missing_ok=True)
         if result.outcome != "ok":
-            write_failure(
+            page = write_failure(
                 self.folder,
                 job,
                 self.run_id,
@@ -92,7 +94,8 @@ class Execute:
                 executed.notebook,
                 in_site=self.home is not None,
             )
-        return result
+            left.append(made("error page", page))
+        return replace(result, made=tuple(left))
 
 
 def read_notebook(path: Path) -> Any:
@@ -177,6 +180,7 @@ class Draw:
         )
         write_file(self.target, html)
         checked = check_page(html, page.path)
+        checked.made = made("page", self.target)
         checked.problems += shortcomings(notebook, html, standalone=self.standalone)
         return checked
 
@@ -194,7 +198,9 @@ def as_result(task: Execute, answer: Result | Broken) -> Result:
         if not partial.is_file():
             return Result("failed", 0.0, failure=failure)
         executed.parent.mkdir(parents=True, exist_ok=True)
-        return Result("failed", 0.0, executed=partial.replace(executed), failure=failure)
+        partial.replace(executed)
+        left = (made("notebook", executed),)
+        return Result("failed", 0.0, executed=executed, failure=failure, made=left)
     return answer
 
 

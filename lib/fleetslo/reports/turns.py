@@ -22,10 +22,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from fleetslo.errors import BatchUnderWay
 from fleetslo.files import folder, write_file, writing
+from fleetslo.reports.manifest import call_killed
 
 _POLL_S = 0.2
 _WHOLE = "whole"
@@ -69,7 +70,7 @@ def turn(home: Path, run_id: str, *, shard: str = "", wait: bool = False) -> Ite
                     since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
                     mine = Holder(run_id, os.getpid(), socket.gethostname(), since)
                     write_file(root / f"{own}.json", json.dumps(vars(mine)))
-                    _call_killed(home, {run_id, *(one.run_id for one in others.values())})
+                    call_killed(home)
                     break
             if not wait:
                 raise BatchUnderWay(
@@ -118,17 +119,3 @@ def _locked(path: Path, *, block: bool) -> Iterator[IO[str]]:
     with file:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if block else fcntl.LOCK_NB))
         yield file
-
-
-def _call_killed(home: Path, live: set[str]) -> None:
-    """Write into the records of runs that nobody makes any more that they were killed."""
-    for path in (home / "runs").glob("*/manifest.json"):
-        try:
-            text = path.read_text(encoding="utf-8")
-            if '"outcome": "running"' not in text or path.parent.name in live:
-                continue
-            record: dict[str, Any] = json.loads(text)
-        except (OSError, ValueError):
-            continue
-        if record.get("outcome") == "running":
-            write_file(path, json.dumps({**record, "outcome": "killed"}, indent=1) + "\n")

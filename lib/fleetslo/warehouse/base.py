@@ -129,7 +129,7 @@ class Warehouse(ABC):
         return None
 
     def last_job(self) -> Mapping[str, Any]:
-        """Return ``bytes_read, cached, job_id`` of the last answer; empty without jobs."""
+        """Return ``bytes_read, bytes_billed, cached, job_id`` of the last answer, or nothing."""
         return {}
 
     def label(self, **labels: str) -> None:  # noqa: B027 - most have no jobs to label
@@ -241,6 +241,10 @@ class Warehouse(ABC):
     @abstractmethod
     def describe(self) -> "pl.DataFrame":
         """Return one row per table: table, says, rows, days, first, last, bytes."""
+
+    def newest(self) -> dict[str, datetime]:
+        """Return the time of the newest row of each table, as far as that is known for nothing."""
+        return {}
 
     @abstractmethod
     def migrate(self) -> list[str]:

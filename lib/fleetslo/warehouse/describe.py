@@ -84,6 +84,18 @@ def span(
     return found["first"][0], found["last"][0]
 
 
+def newest(layout: Layout, contracts: Mapping[str, Contract]) -> dict[str, datetime]:
+    """Return the newest time of each table that has a partition and rows."""
+    found = {}
+    with connected() as connection:
+        for contract in contracts.values():
+            with explained(f"describe {contract.table}"):
+                last = span(connection, contract, layout.files(contract.table)[-1:])[1]
+            if last is not None:
+                found[contract.table] = last
+    return found
+
+
 def complete_until(layout: Layout, contracts: Mapping[str, Contract]) -> datetime | None:
     """Return the end of the newest minute, or step of a coarser source, that is covered."""
     lasts: dict[str, datetime | None] = {}

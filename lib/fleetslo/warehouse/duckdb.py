@@ -232,6 +232,11 @@ class DuckDBWarehouse(Warehouse):
         """Return a digest of every file's name, size, number and time of change."""
         return self.layout.fingerprint_of_all()
 
+    def newest(self) -> dict[str, datetime]:
+        """Return the time of the newest row of each table that has one."""
+        self.require()
+        return describing.newest(self.layout, read_contracts())
+
     def describe(self) -> "pl.DataFrame":
         """Return one row per table; see ``fleetslo.warehouse.describe``."""
         self.require()

@@ -66,6 +66,7 @@ class Extracts(Warehouse):
     Args:
         folder: the batch's, as ``extracted`` makes it.
         report: the notebook that asks; it may ask what it declares. Empty is the batch itself.
+        page: the page that the notebook makes.
         warehouse: the real one; opened from its address, when it is first needed, if None.
 
     Attributes:
@@ -76,9 +77,17 @@ class Extracts(Warehouse):
         SettingsError: there is no batch in the folder.
     """
 
-    def __init__(self, folder: Path, report: str = "", warehouse: Warehouse | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        report: str = "",
+        page: str = "",
+        *,
+        warehouse: Warehouse | None = None,
+    ) -> None:
         self.folder = folder
         self.report = report
+        self.page = page
         try:
             about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
         except OSError:
@@ -182,7 +191,10 @@ class Extracts(Warehouse):
         warehouse.label(run=self.run, report=self.report or "batch")
         with closing(warehouse.batches(name, **values)) as pieces:
             self.asked = kept.write(
-                folder, values, pieces, lambda: {**warehouse.last_job(), "report": self.report}
+                folder,
+                values,
+                pieces,
+                lambda: {**warehouse.last_job(), "report": self.report, "page": self.page},
             )
 
     def lacking(self, wanted: Sequence[Wanted]) -> list[Wanted]:
@@ -229,6 +241,10 @@ class Extracts(Warehouse):
     def complete_until(self) -> datetime | None:
         """Return how far the data reached when the batch began."""
         return None if self._reaches is None else instant(self._reaches)
+
+    def newest(self) -> dict[str, datetime]:
+        """Return the time of the newest row of tables; see ``Warehouse.newest``."""
+        return self.warehouse.newest()
 
     def describe(self) -> "pl.DataFrame":
         """Return one row per table of the warehouse."""

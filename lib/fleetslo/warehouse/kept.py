@@ -39,8 +39,9 @@ class Question:
     """A question that a batch asked its warehouse, for the whole fleet.
 
     ``digest`` tells questions of other parameters apart. ``report`` is the notebook that could not
-    wait for it, empty where it was asked beforehand. ``bytes_read``, ``cached`` and ``job_id`` are
-    None where the warehouse has no jobs.
+    wait for it and ``page`` the one that it made, both empty where it was asked beforehand.
+    ``bytes_read``, ``bytes_billed``, ``cached`` and ``job_id`` are None where the warehouse has no
+    jobs.
     """
 
     name: str
@@ -50,7 +51,9 @@ class Question:
     rows: int
     duration_s: float
     report: str = ""
+    page: str = ""
     bytes_read: int | None = None
+    bytes_billed: int | None = None
     cached: bool | None = None
     job_id: str | None = None
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.small_records import write_record
 
 from fleetslo.errors import OutputError, UsageError
 from fleetslo.reports.scheduling.backfill import Stretch, due_days
@@ -103,11 +104,8 @@ def test_one_daemon_at_a_time_looks_after_a_home(tmp_path):
 
 
 def manifest(home, run, outcomes, planned, as_of="2026-11-02", release="r"):
-    folder = home / "runs" / run
-    folder.mkdir(parents=True)
     jobs = [{"entry": "a", "path": path, "outcome": outcome} for path, outcome in outcomes.items()]
-    record = {"as_of": as_of, "release": release, "planned": {"a": planned}, "jobs": jobs}
-    (folder / "manifest.json").write_text(json.dumps(record))
+    write_record(home, run, jobs, as_of=as_of, release=release, planned={"a": planned})
 
 
 def test_a_day_is_done_when_every_page_of_it_was_published(tmp_path):

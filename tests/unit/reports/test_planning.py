@@ -1,9 +1,9 @@
 """What a run makes of the schedule: for whom, which shard, which pages once more."""
 
-import json
 from collections import Counter
 
 import pytest
+from tests.small_records import write_record
 
 from fleetslo import cli
 from fleetslo.errors import PeriodError, SettingsError, UnknownQuery, UsageError
@@ -87,18 +87,13 @@ def test_a_shard_that_there_is_not_is_refused(plan, shard):
 
 def test_the_failed_pages_of_a_run_are_made_again_for_its_day(plan, project):
     jobs = plan(SERVICES).jobs
-    folder = project.folder / "runs" / "20261102T060000Z-0000"
-    folder.mkdir(parents=True)
+    run_id = "20261102T060000Z-0000"
     outcomes = ["failed", "ok", *["cancelled"] * (len(jobs) - 2)]
-    record = {
-        "as_of": END,
-        "jobs": [
-            {"path": job.path, "outcome": outcome}
-            for job, outcome in zip(jobs, outcomes, strict=True)
-        ],
-    }
-    (folder / "manifest.json").write_text(json.dumps(record))
-    again = plan(SERVICES, as_of="", retry=folder.name)
+    made = [
+        {"path": job.path, "outcome": outcome} for job, outcome in zip(jobs, outcomes, strict=True)
+    ]
+    write_record(project.folder, run_id, made, as_of=END, outcome="failed")
+    again = plan(SERVICES, as_of="", retry=run_id)
     assert [job.path for job in again.jobs] == [jobs[0].path, *(job.path for job in jobs[2:])]
     with pytest.raises(UsageError, match="no record of a run 'nil'"):
         plan(SERVICES, retry="nil")

@@ -84,7 +84,7 @@ def test_a_manifest_does_not_tell(project, tmp_path):
     given = check_parameters(find_notebook("one"), {"key": SecretStr(SECRET)})
     job = Job("one", tmp_path, "one", "one.html", "one", None, "", "", given)
     done = {"one.html": Result("ok", 1.0)}
-    manifest = Manifest(tmp_path, "run", "", {"one.html": job}, results=done)
+    manifest = Manifest(tmp_path, "run", tmp_path, jobs={"one.html": job}, results=done)
     text = manifest.write("ok").read_text()
     assert json.loads(text)["jobs"][0]["parameters"] == {"key": "**********"}
     assert SECRET not in text

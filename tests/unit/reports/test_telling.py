@@ -15,15 +15,17 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
+from tests.small_records import write_record
 
 from fleetslo.cli import run
 from fleetslo.errors import SettingsError, UnknownName
 from fleetslo.files import write_file
 from fleetslo.published import record
 from fleetslo.reports.page import Page
+from fleetslo.reports.records.reading import LATEST, find_run
 from fleetslo.reports.telling.messages import message_for
 from fleetslo.reports.telling.recipients import Recipients, read_recipients
-from fleetslo.reports.telling.telling import newest_run, read_batch, tell
+from fleetslo.reports.telling.telling import read_batch, tell
 from fleetslo.settings import Settings
 
 RUN, BEFORE = "20261102T060000Z-0001", "20261026T060000Z-0001"
@@ -147,7 +149,7 @@ def settings(tmp_path: Path) -> Settings:
     jobs = [{"page": one.name, "outcome": "ok", "failure": None} for one in PAGES] + [
         {"page": "service_slo/search", "outcome": "failed", "failure": failure}
     ]
-    write_file(tmp_path / "runs" / RUN / "manifest.json", json.dumps({"jobs": jobs}))
+    write_record(tmp_path, RUN, jobs, outcome="failed")
     earlier = END - timedelta(days=7)
     was = [number("checkout", "met", 0.4, earlier), number("ledger", "missed", -0.1, earlier)]
     record(tmp_path, BEFORE, earlier, was)
@@ -322,7 +324,7 @@ class TestFaults:
     def test_a_run_that_is_not_there(self, settings: Settings) -> None:
         with pytest.raises(UnknownName, match=f"The newest is {RUN}"):
             read_batch(settings.home, "20261102T060000Z-0002", "")
-        assert newest_run(settings.home) == RUN
+        assert find_run(settings.home, LATEST) == RUN
 
 
 class TestRecipients:

@@ -120,7 +120,7 @@ def test_all_pages_show_one_state_of_the_data(extracts, watched):
 
 def test_an_undeclared_question_is_refused_with_the_line_to_add(extracts, watched):
     extracts.declare({"reports/one": ["slo/days"]})
-    one = Extracts(extracts.folder, "reports/one", watched)
+    one = Extracts(extracts.folder, "reports/one", warehouse=watched)
     assert ask(one, "slo/days", WEEK, ["s0"]).height == 7
     with pytest.raises(NotebookError) as refused:
         ask(one, "slo/minutes", WEEK, ["s0"])

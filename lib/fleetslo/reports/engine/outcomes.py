@@ -133,8 +133,12 @@ def _record(document: Any, name: str, outcome: Outcome, at: int | None) -> None:
 
 
 def durations_s(document: Any) -> tuple[float | None, ...]:
-    """Return how long each cell took, in seconds; None for one that did not run."""
+    """Return how long each cell took, in seconds; None for one that did not run.
+
+    Cells are those that ``Failure`` counts: the one that a run adds is none.
+    """
     return tuple(
         cell.metadata.get("papermill", {}).get("duration") if cell.cell_type == "code" else None
         for cell in document.cells
+        if not is_injected(cell)
     )

@@ -5,17 +5,17 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from fleetslo import errors
 from fleetslo.reports.manifest import new_run_id
+from fleetslo.reports.records.model import RunRecord
+from fleetslo.reports.records.reading import read_record
 from fleetslo.reports.scheduling.entries import Entry
 from fleetslo.reports.scheduling.groups import Due
-from fleetslo.reports.scheduling.records import read_record
 
 # A batch that ends with one of these would end the same way again.
 _FINAL = (
@@ -41,7 +41,7 @@ class Ended:
 
     due: Due
     outcome: str
-    records: list[Mapping[str, Any]] = field(default_factory=list)
+    records: list[RunRecord] = field(default_factory=list)
     failed: Sequence[str] = ()
 
 
@@ -137,5 +137,5 @@ def _names(entries: Sequence[Entry]) -> list[str]:
     return [entry.name for entry in entries]
 
 
-def _failed(record: Mapping[str, Any] | None) -> set[str]:
-    return {job["entry"] for job in (record or {}).get("jobs", ()) if job["outcome"] != "ok"}
+def _failed(record: RunRecord | None) -> set[str]:
+    return {job.entry for job in record.missed} if record else set()

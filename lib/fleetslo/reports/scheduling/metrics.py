@@ -73,13 +73,13 @@ class Metrics:
     def ended(self, ended: Ended) -> None:
         """Count what became of a batch; a cancelled one is no failure."""
         for record in ended.records:
-            self._bytes.inc(sum(one.get("bytes_read") or 0 for one in record.get("questions", ())))
+            self._bytes.inc(record.bytes_read or 0)
         if ended.outcome == "cancelled":
             return
         took: dict[str, float] = {}
         for record in ended.records:
-            for job in record["jobs"]:
-                took[job["entry"]] = took.get(job["entry"], 0.0) + (job.get("duration_s") or 0.0)
+            for job in record.jobs:
+                took[job.entry] = took.get(job.entry, 0.0) + (job.duration_s or 0.0)
         for name in ended.due.group.names:
             if name in took:
                 self._duration.labels(name).set(took[name])

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 from fleetslo.errors import UsageError
 from fleetslo.fleet import Fleet
 from fleetslo.reports.jobs import Job
+from fleetslo.reports.records.reading import read_record
 from fleetslo.reports.schedule import choose, keep_named, plan_jobs
 from fleetslo.reports.scheduling.entries import Entry
-from fleetslo.reports.scheduling.records import newest_batches, read_record
+from fleetslo.reports.scheduling.records import newest_batch
 from fleetslo.reports.scheduling.subjects import Subjects
 
 TODAY = "today"
@@ -92,8 +93,8 @@ def plan_run(fleet: Fleet, entries: Sequence[Entry], choice: Choice, home: Path)
         record = read_record(home, choice.retry)
         if record is None:
             raise UsageError(f"there is no record of a run {choice.retry!r} under {home / 'runs'}")
-        choice = replace(choice, as_of=choice.as_of or record["as_of"])
-        again = {job["path"] for job in record["jobs"] if job["outcome"] != "ok"}
+        choice = replace(choice, as_of=choice.as_of or record.as_of)
+        again = {job.path for job in record.missed}
     part = _part(choice.shard)
     kept = choose(entries, every=choice.every, only=choice.only)
     as_of = _day(choice.as_of, kept) or f"{fleet.last_day:%Y-%m-%d}"
@@ -114,10 +115,10 @@ def shard_of(page: str, shards: int) -> int:
 
 
 def _newest(home: Path) -> str:
-    runs = newest_batches(home)
-    if not runs:
+    newest = newest_batch(home)
+    if newest is None:
         raise UsageError(f"there is no record of a run under {home / 'runs'} to mend")
-    return runs[0]
+    return newest.run_id
 
 
 def _part(text: str) -> tuple[int, int] | None:

@@ -1,16 +1,17 @@
 """Telling people of a run: whoever ``recipients.yaml`` names, once each."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 
-from fleetslo.errors import FleetsloError, OutputError, UnknownName, nearest
+from fleetslo.errors import FleetsloError
 from fleetslo.published import read_published_numbers
 from fleetslo.reports.page import Page
+from fleetslo.reports.records.model import JobRecord
+from fleetslo.reports.records.reading import find_run, read_run
 from fleetslo.reports.site import read_published
 from fleetslo.reports.telling import ledger, mail, slack
 from fleetslo.reports.telling.messages import Batch, Failed, Message, message_for
@@ -33,22 +34,6 @@ class Notice:
     message: Message
     state: str
     says: str = ""
-
-
-def newest_run(home: Path) -> str:
-    """Return the name of the newest run that has a manifest.
-
-    Raises:
-        UnknownName: there is none.
-    """
-    names = _runs(home)
-    if not names:
-        raise UnknownName(f"nothing has run in {home} yet; 'fleetslo run' makes the reports")
-    return names[-1]
-
-
-def _runs(home: Path) -> list[str]:
-    return sorted(path.parent.name for path in (home / "runs").glob("*/manifest.json"))
 
 
 def tell(
@@ -135,22 +120,12 @@ def read_batch(home: Path, run_id: str, site: str) -> Batch:
         UnknownName: there is no such run.
         OutputError: one of them is damaged.
     """
-    path = home / "runs" / run_id / "manifest.json"
-    if not path.is_file():
-        known = _runs(home)
-        raise UnknownName(
-            f"there is no run {run_id!r} in {home}.{nearest(run_id, known)} "
-            f"The newest is {known[-1] if known else 'none'}"
-        )
-    try:
-        jobs: Sequence[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["jobs"]
-    except (ValueError, KeyError) as error:
-        raise OutputError(f"{path}: cannot be read ({error})") from None
+    record = read_run(home, find_run(home, run_id))
     numbers = read_published_numbers(home)
     return Batch(
         run_id=run_id,
         pages=_pages(home, run_id),
-        failed=[_failed(job) for job in jobs if job["outcome"] not in ("ok", None)],
+        failed=[_failed(job) for job in record.missed if job.outcome is not None],
         told=numbers.filter(pl.col("run_id") == run_id),
         before=numbers.filter(pl.col("run_id") < run_id),
         site=site,
@@ -163,8 +138,9 @@ def _pages(home: Path, run_id: str) -> list[Page]:
     return [page for page in published.pages if page.run_id == run_id]
 
 
-def _failed(job: Mapping[str, Any]) -> Failed:
-    failure = job.get("failure") or {}
-    said = f"{failure.get('error', '')}: {failure.get('message', '')}".strip(": ")
-    cell = f"cell {failure['cell']}, " if failure.get("cell") else ""
-    return Failed(job["page"], " ".join(f"{job['outcome']}: {cell}{said}".split()).rstrip(": "))
+def _failed(job: JobRecord) -> Failed:
+    said, cell = "", ""
+    if job.failure is not None:
+        said = f"{job.failure.error}: {job.failure.message}".strip(": ")
+        cell = f"cell {job.failure.cell}, " if job.failure.cell else ""
+    return Failed(job.page, " ".join(f"{job.outcome}: {cell}{said}".split()).rstrip(": "))

@@ -158,6 +158,7 @@ class BigQueryWarehouse(Warehouse):
             return {}
         return {
             "bytes_read": asked.bytes_processed,
+            "bytes_billed": asked.bytes_billed,
             "cached": asked.cache_hit,
             "job_id": asked.job_id,
         }
