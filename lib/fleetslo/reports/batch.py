@@ -121,7 +121,6 @@ def run_batch(
     try:
         with stops() as stop, Pool[Any](settings.jobs, batch.log) as pool:
             batch.execute(pool, stop)
-            manifest.write("running")
             index = batch.publish(pool, stop)
             if store and index:
                 shared = batch.share(store, stop)
@@ -331,7 +330,8 @@ class _Batch:
                 break
             known = write_pages(drawn_at(self._manifest.folder) / f".known-{attempt}.json", pages)
             tasks = [self._drawing(page, known) for page in todo]
-            answers = pool.run(tasks, limit_s=_DRAW_LIMIT_S, stop=stop)
+            keep_up = self._manifest.keep_up
+            answers = pool.run(tasks, limit_s=_DRAW_LIMIT_S, stop=stop, looked=keep_up)
             for done, (task, answer) in enumerate(answers, start=1):
                 path = task.page.path
                 checked[path] = as_checked(answer)
