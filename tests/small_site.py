@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urljoin
 
+from fleetslo.reports.missed import Missed
 from fleetslo.reports.page import Page
 from fleetslo.reports.site import Drawn, Release, read_published, switch
 
@@ -14,7 +15,7 @@ HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{name}</title>
 <meta name="release" content="{run_id}">
 <link rel="stylesheet" href="../assets/{style}"></head>
-<body><ul class="facts"></ul><p><a href="../index.html">All</a> {text}</p></body></html>
+<body><header class="head"><ul class="facts"></ul></header><p><a href="../index.html">All</a> {text}</p></body></html>
 """
 
 
@@ -32,27 +33,38 @@ class SmallSite:
         self.folder = folder / "site"
         self.folder.mkdir(parents=True)
 
-    def publish(self, run_id: str, names: Iterable[str] = ("fleet",), *, text: str = "") -> Path:
+    def publish(self, run_id: str, names: Iterable[str] = ("fleet",), *, text: str = "",
+                failed: Iterable[str] = ()) -> Path:  # fmt: skip
         """Publish pages of a run; one that was published before is drawn anew.
 
-        The page ``review`` is that of a squad, which has a feed.
+        The page ``review`` is that of a squad, which has a feed. ``failed`` could not be made.
         """
         style, css = style_of(run_id)
         drawn = []
+        root = self.home / "drawn" / run_id
+        missed = [Missed(self._page(name, run_id), "it broke", run_id) for name in failed]
+        for one in missed:
+            (root / one.path).parent.mkdir(parents=True, exist_ok=True)
+            (root / one.path).write_text(f"<!doctype html>{one.reason} in {run_id}")
         for name in names:
-            file = self.home / "drawn" / run_id / f"{name}.html"
+            file = root / f"{name}.html"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(HTML.format(name=name, run_id=run_id, style=style, text=text))
-            page = Page(f"{SLUG}/{name}.html", name, "reports/one", None, "2026-10", run_id, name,
-                        squad="payments" if name == "review" else None)  # fmt: skip
+            page = self._page(name, run_id)
             drawn.append(Drawn(page, file, frozenset([f"assets/{style}", "index.html"])))
         catalogue = {f"service-{number:03}": {"squad": "s"} for number in range(260)}
         release = Release(self.folder, run_id)
-        release.build(read_published(self.folder), drawn, {**catalogue, f"new-{run_id}": {}}, {})
+        known = {**catalogue, f"new-{run_id}": {}}
+        release.build(read_published(self.folder), drawn, known, missed, explained=root)
         (release.folder / "assets" / style).write_text(css)
         release.check(drawn)
         index = switch(release)
         return index.parent.resolve()
+
+    def _page(self, name: str, run_id: str) -> Page:
+        squad = "payments" if name == "review" else None
+        path = f"{SLUG}/{name}.html"
+        return Page(path, name, "reports/one", None, "2026-10", run_id, name, squad=squad)
 
     def files(self) -> dict[str, bytes]:
         """Every published file by its path."""

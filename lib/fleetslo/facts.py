@@ -1,6 +1,7 @@
 """What was recorded of some services over a period: what every view of a notebook has."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,12 @@ class Facts:
 
     def _query(self, name: str, period: Period | None = None) -> pl.DataFrame:
         return self.fleet.query(name, period=period or self.period, services=self.names)
+
+    @property
+    def week_earlier(self) -> Period:
+        """The period a week earlier, to say what changed."""
+        week = timedelta(days=7)
+        return Period(self.period.start - week, self.period.end - week)
 
     @cached_property
     def deployments(self) -> pl.DataFrame:

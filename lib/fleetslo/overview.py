@@ -37,8 +37,19 @@ class Overview(Facts):
     @cached_property
     def previous_judgements(self) -> pl.DataFrame:
         """The same one week earlier, to say what changed."""
-        week = timedelta(days=7)
-        return self.fleet.judgements(Period(self.period.start - week, self.period.end - week))
+        return self.fleet.judgements(self.week_earlier)
+
+    @cached_property
+    def week_spending(self) -> pl.DataFrame:
+        """What each objective counted over the last seven days; see ``Fleet.spending``."""
+        until = self.fleet.until(self.period)
+        return self.fleet.spending(Period(until - timedelta(days=7), until))
+
+    @property
+    def both_endpoints(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """``latency/endpoints`` of the period, and of the one a week earlier."""
+        name = "latency/endpoints"
+        return self._query(name), self._query(name, self.week_earlier)
 
     @cached_property
     def restated(self) -> list[dict[str, Any]]:

@@ -51,9 +51,19 @@ class ServiceView(Facts):
     @cached_property
     def previous_judgements(self) -> pl.DataFrame:
         """The same one week earlier, to say what changed."""
-        week = timedelta(days=7)
-        earlier = Period(self.period.start - week, self.period.end - week)
-        return self.fleet.judgements(earlier, [self.name])
+        return self.fleet.judgements(self.week_earlier, [self.name])
+
+    @cached_property
+    def week_spent(self) -> dict[str, float]:
+        """What share of its budget each judged objective spent in the last seven days."""
+        since = self.fleet.until(self.period) - timedelta(days=7)
+        lately = pl.col("hour") >= since
+        return {
+            row["objective"]: self.spent_by_hour(row["objective"]).filter(lately)["bad_count"].sum()
+            / row["budget_count"]
+            for row in self.judgements.iter_rows(named=True)
+            if row["verdict"] != "unjudged" and row["budget_count"]
+        }
 
     @property
     def verdict(self) -> str | None:
@@ -244,6 +254,11 @@ class ServiceView(Facts):
     def endpoints(self) -> pl.DataFrame:
         """Requests, errors and merged latency per endpoint."""
         return self._query("latency/endpoints")
+
+    @property
+    def both_endpoints(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The same of the period, and of the one a week earlier."""
+        return self.endpoints, self._query("latency/endpoints", self.week_earlier)
 
     @cached_property
     def errors(self) -> pl.DataFrame:

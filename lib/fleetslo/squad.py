@@ -218,6 +218,12 @@ class SquadView(Facts):
             if self.policies[key].postmortem
         }
 
+    @property
+    def both_endpoints(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """``latency/endpoints`` of the period, and of the one before."""
+        name = "latency/endpoints"
+        return self._query(name), self._query(name, self.period.previous())
+
     @cached_property
     def restated(self) -> list[dict[str, Any]]:
         """Windows that were published with other counts than the data has now; newest first.

@@ -148,7 +148,7 @@ def test_readers_never_meet_a_missing_or_torn_page(tmp_path):
         slug = "2026-10-01_2026-11-01"
         page = Page(f"{slug}/one.html", "one", "reports/one", None, "2026-10", str(number), "One")
         release = Release(site, f"{number:03}")
-        release.build(read_published(site), [Drawn(page, file)], {}, {})
+        release.build(read_published(site), [Drawn(page, file)], {})
         switch(release)
         prune(site, keep=3)
 

@@ -24,7 +24,7 @@ from fleetslo.reports.publishing.sharing import publish_site
 from fleetslo.reports.publishing.store import Store, open_store, parts_of
 from fleetslo.settings import load_settings
 
-FIRST, SECOND = "20261101T060000Z-aaaa", "20261102T060000Z-bbbb"
+FIRST, SECOND, THIRD = "20261101T060000Z-aaaa", "20261102T060000Z-bbbb", "20261103T060000Z-cccc"
 
 
 class Proxy(ThreadingHTTPServer):
@@ -260,23 +260,23 @@ def test_the_command_goes_back_and_says_what_is_kept_and_stale(told: Any, site: 
         f"gs://reports/slo shows {FIRST}\n{site.folder} shows {FIRST}\n",
         "",
     )
-    run = site.home / "runs" / "20261103T060000Z-cccc"
-    run.mkdir(parents=True)
-    jobs = [{"page": "fleet", "outcome": "ok"}, {"page": "one/b", "outcome": "timed_out"}]
-    (run / "manifest.json").write_text(json.dumps({"outcome": "failed", "jobs": jobs}))
+    site.publish(THIRD, [], failed=["fleet", "never"])
     code, out, _ = told("show")
     assert code == 0
     readers = [(line.split()[0], line.split()[-1]) for line in out.splitlines() if "T06" in line]
-    assert readers[2:6] == [(SECOND, "kept"), (FIRST, "shown")] * 2
+    assert readers[2:] == [
+        (THIRD, "shown"), (SECOND, "kept"), (FIRST, "kept"), (SECOND, "kept"), (FIRST, "shown")
+    ]  # fmt: skip
     assert out.endswith(
-        f"run {run.name} did not make 1 of its 2 reports;\n"
-        "of these readers see an earlier page, or none:\n  one/b\n"
+        "2 reports could not be made; readers see an earlier page, or none:\n"
+        "  never, 1 Oct – 1 Nov 2026: not made (it broke)\n"
+        "  fleet, 1 Oct – 1 Nov 2026: stale since 3 Nov 2026 06:00 UTC (it broke)\n"
     )
     code, _, err = told("switch", "20250101T000000Z-dead")
     assert code == 60
     assert err == (
         f"fleetslo: {site.folder}: release 20250101T000000Z-dead is not kept there; kept are: "
-        f"{SECOND}, {FIRST}\n"
+        f"{THIRD}, {SECOND}, {FIRST}\n"
     )
 
 

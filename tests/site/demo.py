@@ -480,6 +480,11 @@ def index_site(count: int) -> dict[str, Any]:
             "verdict": row["verdict"],
             "budget_left": row["left"],
             "sentence": f"Met its availability objective with {words.share(row['left'])} of its budget left.",
+            "trend": [None, *((row["left"] or 0) + 0.03 * week for week in range(10, -1, -1))],
+            "trend_says": f"78\u202f% → {words.share(row['left'])}",
+            **(
+                {"stale": "since 28 Oct", "stale_href": f"failures/{i}.html"} if i % 50 == 0 else {}
+            ),
         }
         for i, row in enumerate(fleet_rows(count))
     ]

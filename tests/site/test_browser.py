@@ -178,11 +178,16 @@ def test_long_tables_are_drawn_as_needed_and_look_like_short_ones(visit):
     assert page.locator(".found").inner_text() == "1 of 3,000"
 
 
-def test_python_and_javascript_draw_the_same_cells(visit, site):
+@pytest.mark.parametrize("table", ["fleet", "index"])
+def test_python_and_javascript_draw_the_same_cells(visit, site, table):
     """The rows of a table of 60 are drawn in Python, of one of 3,000 in JavaScript."""
     from fleetslo.charts import markup
+    from fleetslo.reports import index
 
-    payload = demo.fleet_table(60).payload()
+    payload = {
+        "fleet": lambda: demo.fleet_table(60).payload(),
+        "index": lambda: index.services_table(demo.index_site(60)),
+    }[table]()
     written = markup.table(payload["table"], "written", lambda page: f"{page}.html", caption="c")
     most, markup.INLINE_ROWS = markup.INLINE_ROWS, 10
     try:

@@ -67,13 +67,14 @@ def test_a_site_in_the_bucket_reads_the_same_as_the_one_in_the_folder(
     answer = fetched(storage.address("index.html"))
     assert answer.headers["Cache-Control"] == "no-cache"
     base = f'\n<base href="releases/{FIRST}/">'
-    assert answer.text.replace(base, "").replace("../../index.html#", "#") == (
-        local["index.html"].decode()
-    )
+    inside = answer.text.replace(base, "").replace("../../index.html#", "#")
+    assert inside.replace("../../feeds/", "feeds/") == (local["index.html"].decode())
     shown = linked_from(answer.url, answer.text)
     assert storage.address(f"releases/{FIRST}/{SLUG}/fleet.html") in shown
     for url in [*shown, *asked_by(answer.url, answer.text)]:
         fetched(url)
+    # Whoever follows a feed is given an address that stays when the release has gone.
+    assert 'title="Reliability of payments" href="../../feeds/payments.atom"' in answer.text
     feed = fetched(storage.address("feeds/payments.atom"))
     assert feed.content == local["feeds/payments.atom"]
     assert feed.headers["Cache-Control"] == "no-cache"
@@ -179,6 +180,44 @@ def test_a_machine_without_a_site_takes_over_what_is_published(
         for url in linked_from(storage.address("index.html"), index_of(storage))
     }
     assert {"fleet.html", "other.html", "mine.html"} <= names
+
+
+def test_what_is_stale_is_so_in_the_bucket_and_on_other_machines(
+    tmp_path: Path, site: SmallSite, storage: StorageServer
+) -> None:
+    site.publish(FIRST, ["fleet", "other"])
+    publish_site(site.folder, storage.store())
+    site.publish(SECOND, [], failed=["fleet", "never"])
+    done = publish_site(site.folder, storage.store())
+    # The stale page, two failures, the release's style, the rows of the index, and site.json.
+    assert done.uploaded == 6
+    stale = fetched(storage.address(f"releases/{SECOND}/{SLUG}/fleet.html"))
+    assert "Stale since 2 Nov 2026 06:00 UTC" in stale.text
+    (why,) = [url for url in linked_from(stale.url, stale.text) if "/failures/" in url]
+    assert fetched(why).text == f"<!doctype html>it broke in {SECOND}"
+    listed = linked_from(storage.address("index.html"), index_of(storage))
+    assert {url.rpartition("/")[2] for url in listed if "/failures/" in url} == {
+        "fleet.html", "never.html"
+    }  # fmt: skip
+
+    other = SmallSite(tmp_path / "elsewhere")
+    catch_up(other.folder, storage.store())
+    theirs, ours = other.files(), site.files()
+    for path in [
+        f"{SLUG}/fleet.html",
+        f"failures/{SLUG}/fleet.html",
+        f"failures/{SLUG}/never.html",
+    ]:
+        assert theirs[path] == ours[path]
+    # What is mended there is so here.
+    other.publish(THIRD, ["fleet"])
+    publish_site(other.folder, storage.store())
+    catch_up(site.folder, storage.store())
+    mended = site.files()
+    assert b"Stale" not in mended[f"{SLUG}/fleet.html"]
+    assert [path for path in mended if path.startswith("failures")] == [
+        f"failures/{SLUG}/never.html"
+    ]
 
 
 def test_a_storage_that_dies_half_way_shows_what_it_showed(

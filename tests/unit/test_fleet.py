@@ -73,6 +73,23 @@ def test_hours_add_up_to_what_is_judged(fleet: fs.Fleet) -> None:
         assert hours["valid_count"].sum() == pytest.approx(row["valid_count"])
 
 
+def test_what_a_week_spent_is_what_its_minutes_say(fleet: fs.Fleet) -> None:
+    view = fleet.service("checkout", fleet.period("28d"))
+    week = Period(view.period.end - timedelta(days=7), view.period.end)
+    minutes = fleet.query("slo/minutes", period=week, services=["checkout"])
+    counted = view.judgements.filter(
+        (pl.col("method") == "Occurrences")
+        & (pl.col("kind") != "composite")
+        & (pl.col("excluded_minutes") == 0)
+        & (pl.col("judged_from") <= week.start)
+    )
+    assert counted.height
+    for row in counted.iter_rows(named=True):
+        mine = minutes.filter(pl.col("objective") == row["objective"])
+        bad = mine["valid_count"].sum() - mine["good_count"].sum()
+        assert view.week_spent[row["objective"]] == pytest.approx(bad / row["budget_count"])
+
+
 def test_one_services_judgements_are_the_fleets(fleet: fs.Fleet) -> None:
     period = fleet.period("28d")
     everyone = fleet.judgements(period)

@@ -84,7 +84,8 @@ def _inside(
     kind = column["kind"]
     given = column["verdicts"][position] if "verdicts" in column else None
     if kind == "spark":
-        return spark(value), column["sums"][position]
+        says = column["says"][position] if "says" in column else None
+        return spark(value, says), column["sums"][position]
     if value is None:
         return words.NOTHING, ""
     match kind:
@@ -135,8 +136,11 @@ def _tenth(value: float) -> float:
     return math.floor(value * 10 + 0.5) / 10
 
 
-def spark(heights: Sequence[int | None] | None) -> str:
-    """Return a sparkline of bars; a missing stretch is left out, nothing at all is a flat mark."""
+def spark(heights: Sequence[int | None] | None, told: str | None = None) -> str:
+    """Return a sparkline of bars; a missing stretch is left out, nothing at all is a flat mark.
+
+    ``told`` says it in words; unless given, these are where it is highest.
+    """
     if not heights:
         return words.NOTHING
     steps = "".join(
@@ -145,10 +149,11 @@ def spark(heights: Sequence[int | None] | None) -> str:
         for position, height in enumerate(heights)
         if height is not None
     )
+    title = f"<title>{escape(told)}</title>" if told else ""
     known = [(height, -position) for position, height in enumerate(heights) if height is not None]
     highest = -max(known)[1] + 1 if known else 0
     says = f"highest at {highest} of {len(heights)}" if any(one[0] for one in known) else "flat"
     return (
         f'<svg class="spark" viewBox="0 0 {len(heights) * _SPARK_STEP} 22" aria-hidden="true">'
-        f'<path d="{steps}"/></svg><span class="hidden">{says}</span>'
+        f'{title}<path d="{steps}"/></svg><span class="hidden">{escape(told or says)}</span>'
     )

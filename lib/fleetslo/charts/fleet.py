@@ -9,7 +9,13 @@ import polars as pl
 
 from fleetslo.charts import events, words
 from fleetslo.charts.blocks import Changes, Col, Made, Table, Tile, Tiles, Verdict
-from fleetslo.charts.changes import moves, restatement
+from fleetslo.charts.changes import (
+    most_spent,
+    moves,
+    rank_moved,
+    restated_line,
+    worst_endpoint,
+)
 from fleetslo.charts.objectives import ordered
 from fleetslo.periods import Period
 from fleetslo.reliability.judging import RANK, worst
@@ -214,14 +220,20 @@ def tiles(
 
 
 def changes(
-    now: pl.DataFrame, before: pl.DataFrame, restated: Sequence[Mapping[str, Any]]
+    now: pl.DataFrame,
+    before: pl.DataFrame,
+    restated: Sequence[Mapping[str, Any]],
+    spent: pl.DataFrame | None = None,
+    endpoints: tuple[pl.DataFrame, pl.DataFrame] | None = None,
 ) -> Changes:
-    """Return whose verdict is another one than a week ago, in one line, restatements included.
+    """Return what is another thing than a week ago, in one line, restatements included.
 
     Args:
         now: ``Fleet.judgements``.
         before: the same a week earlier.
         restated: ``Overview.restated``.
+        spent: ``Overview.week_spending``.
+        endpoints: ``latency/endpoints`` of the period, and of the one a week earlier.
     """
     found = moves(now, before)
     known = before.filter(pl.col("verdict") != "unjudged").height
@@ -229,23 +241,26 @@ def changes(
         text = "there is no verdict to compare with"
     else:
         text = words.listed(found, most=_MOST_MOVES) or "every verdict is the same"
-    told = ""
-    if restated:
-        more = len(restated) - 1
-        told = f" **Restated:** {restatement(restated[0])}"
-        told += f"; and {words.plural(more, 'window')} more." if more else "."
+        more = [
+            most_spent(now, spent) if spent is not None else None,
+            rank_moved(now, before),
+            worst_endpoint(*endpoints, named=True) if endpoints else None,
+        ]
+        text = "; ".join([text, *filter(None, more)])
     return Changes(
-        f"**Since a week ago:** {text}.{told}",
+        f"**Since a week ago:** {text}.{restated_line(restated)}",
         Made(
-            "verdicts of the same objectives, each over its own window, now and a week ago; "
-            "restated is what was published with other counts than the data has now",
+            "verdicts of the same objectives, each over its own window, now and a week ago; spent "
+            "in between is what was bad in the last seven days ÷ the budget; the first by budget "
+            "spent has the least left; restated is what was published with other counts than the "
+            "data has now",
             {
                 "Objectives": now.height,
                 "Judged a week ago": known,
                 "With another verdict": len(found),
                 "Restated windows": len(restated),
             },
-            ["slo/days"],
+            ["slo/days", "latency/endpoints"],
         ),
     )
 

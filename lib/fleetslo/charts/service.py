@@ -10,7 +10,7 @@ import polars as pl
 
 from fleetslo.charts import events, objectives, words
 from fleetslo.charts.blocks import Changes, Made, Tile, Tiles, Verdict
-from fleetslo.charts.changes import restatement
+from fleetslo.charts.changes import restated_line, worst_endpoint
 from fleetslo.charts.objectives import ordered
 from fleetslo.periods import Period
 from fleetslo.reliability.judging import worst
@@ -19,6 +19,7 @@ from fleetslo.reliability.restatements import published_numbers
 Judgements = pl.DataFrame
 
 _MUCH = 0.2
+_MOST_RESTATED = 3  # windows that the line of what changed names
 """A cause that spent this share of the budget is named in the verdict sentence."""
 
 NO_OBJECTIVE: dict[str, Any] = {
@@ -262,7 +263,11 @@ def _burning(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def changes(
-    now: Judgements, before: Judgements, restated: Sequence[Mapping[str, Any]] = ()
+    now: Judgements,
+    before: Judgements,
+    restated: Sequence[Mapping[str, Any]] = (),
+    spent: Mapping[str, float] | None = None,
+    endpoints: tuple[pl.DataFrame, pl.DataFrame] | None = None,
 ) -> Changes:
     """Return what changed in a week, in one line, restatements included.
 
@@ -270,6 +275,8 @@ def changes(
         now: ``Fleet.judgements`` of the service.
         before: the same a week earlier.
         restated: ``ServiceView.restated``.
+        spent: ``ServiceView.week_spent``.
+        endpoints: ``latency/endpoints`` of the period, and of the one a week earlier.
     """
     earlier = {row["objective"]: row for row in before.to_dicts()}
     parts = []
@@ -278,26 +285,42 @@ def changes(
         old = earlier.get(row["objective"])
         if old is None or "unjudged" in (old["verdict"], row["verdict"]):
             continue
-        label = row["label"].lower()
-        left, was = words.share(row["budget_left"]), words.share(old["budget_left"])
         counts[f"{row['label']}: budget left now"] = row["budget_left"]
         counts[f"{row['label']}: a week ago"] = old["budget_left"]
-        if old["verdict"] != row["verdict"]:
-            mark, past = words.verdict_mark(row["verdict"]), words.verdict_mark(old["verdict"])
-            parts.append(f"{label} went from {past.word.lower()} to **{mark.word.lower()}**")
-        if left == was:
-            parts.append(f"{label} budget left is still {left}")
-        else:
-            verb = "fell" if row["budget_left"] < old["budget_left"] else "rose"
-            parts.append(f"{label} budget left {verb} from {was} to {left}")
-    text = "; ".join(parts) or "there is no earlier verdict to compare with"
-    told = "; ".join(restatement(row) for row in restated)
+        lately = (spent or {}).get(row["objective"])
+        if lately is not None:
+            counts[f"{row['label']}: spent in between"] = lately
+        parts += _moved(row, old, lately)
+    if counts:
+        worst = worst_endpoint(*endpoints) if endpoints else None
+        parts += [worst] if worst else []
+        text = "; ".join(parts) or "nothing changed"
+    else:
+        text = "there is no earlier verdict to compare with"
     return Changes(
-        f"**Since a week ago:** {text}." + (f" **Restated:** {told}." if told else ""),
+        f"**Since a week ago:** {text}.{restated_line(restated, most=_MOST_RESTATED)}",
         Made(
-            "both are judged over the objective's own window, ending now and a week ago; restated "
-            "is what was published with other counts than the data has now",
+            "both are judged over the objective's own window, ending now and a week ago; spent in "
+            "between is what was bad in the last seven days ÷ the budget; restated is what was "
+            "published with other counts than the data has now",
             counts,
-            ["slo/days"],
+            ["slo/days", "slo/minutes", "latency/endpoints"],
         ),
     )
+
+
+def _moved(row: Mapping[str, Any], old: Mapping[str, Any], spent: float | None) -> list[str]:
+    """Return what is another thing about an objective: its verdict, its budget."""
+    label = row["label"].lower()
+    left, was = words.share(row["budget_left"]), words.share(old["budget_left"])
+    parts = []
+    if old["verdict"] != row["verdict"]:
+        mark, past = words.verdict_mark(row["verdict"]), words.verdict_mark(old["verdict"])
+        parts.append(f"{label} went from {past.word.lower()} to **{mark.word.lower()}**")
+    between = f" ({words.share(spent)} of it spent in between)" if spent else ""
+    if left != was:
+        verb = "fell" if row["budget_left"] < old["budget_left"] else "rose"
+        parts.append(f"{label} budget left {verb} from {was} to {left}{between}")
+    elif between:
+        parts.append(f"{label} budget left is still {left}{between}")
+    return parts

@@ -81,6 +81,7 @@ class Col:
         words: other words for values, such as ``{"hurt": "Hurt"}``.
         against: for a percentage, the column that holds the target it must be told apart from.
         verdict: the column that gives a bar or number its verdict, or None.
+        says: for a sparkline, the column that tells it in words.
         width: CSS width, such as ``8rem``.
         head: whether this column names the row (the first column does, unless one is marked).
     """
@@ -97,6 +98,7 @@ class Col:
     words: Mapping[str, str] | None = None
     against: str | None = None
     verdict: str | None = None
+    says: str | None = None
     width: str | None = None
     head: bool = False
 
@@ -190,7 +192,7 @@ def table_payload(
 def _column_payload(
     column: Col, rows: Sequence[Mapping[str, Any]], names_row: bool
 ) -> dict[str, Any]:
-    for needed in (column.key, column.page, column.against, column.verdict):
+    for needed in (column.key, column.page, column.against, column.verdict, column.says):
         if rows and needed is not None and needed not in rows[0]:
             raise KeyError(
                 f"column {column.label!r} reads {needed!r}, which the rows do not have; "
@@ -218,6 +220,8 @@ def _column_payload(
     if column.kind == "spark":
         payload["values"] = _sparks(raw, column.scale)
         payload["sums"] = [None if one is None else plain(math.fsum(_known(one))) for one in raw]
+        if column.says is not None:
+            payload["says"] = [row[column.says] for row in rows]
         return payload
     payload["values"] = [plain(value) for value in raw]
     if column.kind == "link" and all(len(str(one)) <= _SHORT for one in raw):

@@ -250,6 +250,12 @@ def numeral(value: int) -> str:
     return _NUMERALS[value] if 0 <= value < len(_NUMERALS) else count(value)
 
 
+def ordinal(place: int) -> str:
+    """Return a place in an order: 1st, 2nd, 3rd, 4th … 11th … 21st."""
+    teens = place % 100 in (11, 12, 13)
+    return f"{place:,}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(place % 10, 'th')}"
+
+
 def plural(value: int, one: str, many: str | None = None, *, spelled: bool = False) -> str:
     """Return a count with its noun: "1 service", "1,204 services"; spelled "one service"."""
     noun = one if value == 1 else (many or one + "s")

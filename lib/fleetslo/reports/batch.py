@@ -21,6 +21,8 @@ from fleetslo.reports.check import Checked
 from fleetslo.reports.engine.choice import engine_of, limits_of
 from fleetslo.reports.environ import notebook_environ
 from fleetslo.reports.executed import carried, is_kept, result_of
+from fleetslo.reports.failures import drawn_at, missed_in, told
+from fleetslo.reports.feeds import feed_path
 from fleetslo.reports.jobs import BatchProgress, Failure, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.page import Page, Pages, page_of
@@ -37,7 +39,6 @@ from fleetslo.reports.tasks import (
     Execute,
     as_checked,
     as_result,
-    error_page,
     kept_at,
     write_pages,
 )
@@ -47,7 +48,6 @@ from fleetslo.settings import Settings
 _MARGIN_S = 120.0
 # A page is drawn in about 0.2 s; one that takes this long never ends.
 _DRAW_LIMIT_S = 300.0
-_MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,6 @@ def run_batch(
     try:
         with stops() as stop, Pool[Any](settings.jobs, batch.log) as pool:
             batch.execute(pool, stop)
-            manifest.write("running")
             index = batch.publish(pool, stop)
             if store and index:
                 shared = batch.share(store, stop)
@@ -134,9 +133,7 @@ def run_batch(
     manifest.write("failed" if failed else "ok")
     prune_runs(settings.home, timedelta(days=settings.keep_runs_days), datetime.now(UTC))
     if failed:
-        raise NotebookFailed(
-            _told(failed, len(manifest.jobs), manifest.folder, published=index is not None)
-        )
+        raise NotebookFailed(told(failed, len(manifest.jobs), manifest.folder))
     return BatchReport(
         manifest.run_id, manifest.folder, manifest.results, index, time.monotonic() - began, shared
     )
@@ -225,15 +222,21 @@ class _Batch:
             self._results.setdefault(path, Result("cancelled", 0.0))
 
     def publish(self, pool: Pool[Any], stop: Stop) -> Path | None:
-        """Draw the pages of the good results, and publish them unless there is none."""
+        """Draw the pages of the good results, and publish them with what is to be told of others.
+
+        Where nothing was ever published, and nothing is good, there is nothing to publish.
+        """
         published = read_published(self._site)
         drawn = self._draw(published, pool, stop)
         if not drawn and published.release and self._says_the_same(published):
             self._manifest.publication = Publication(release=published.release.name)
             return self._site / "current" / "index.html"
-        if len(self.failed()) == len(self._jobs):
+        failed = self.failed()
+        if len(failed) == len(self._jobs) and published.release is None:
             return None
-        release = Release(self._site, self._manifest.run_id)
+        folder, run_id = self._manifest.folder, self._manifest.run_id
+        missed = missed_in(folder, run_id, failed)
+        release = Release(self._site, run_id)
         with publishing(self._site):
             # Another batch may have published since: what it added must not be lost.
             published = read_published(self._site)
@@ -242,8 +245,10 @@ class _Batch:
                     published,
                     drawn,
                     self._catalogue,
-                    self.failed(),
-                    lambda done, total: self._progress.stage("publishing", done, total),
+                    missed,
+                    good=self._jobs.keys() - failed.keys(),
+                    explained=drawn_at(folder),
+                    step=lambda done, total: self._progress.stage("publishing", done, total),
                 )
                 release.check(drawn)
                 stop.check()
@@ -261,12 +266,13 @@ class _Batch:
 
     def clear(self) -> None:
         """Remove the pages that were drawn: the site has those that readers see."""
-        shutil.rmtree(self._manifest.folder / "pages", ignore_errors=True)
+        shutil.rmtree(drawn_at(self._manifest.folder), ignore_errors=True)
 
     def _says_the_same(self, published: Published) -> bool:
         """Return whether a release would be the one that is published: no failure, no news."""
         services = {**published.services, **self._catalogue}
-        return not self.failed() and services == published.services
+        made_good = any(one.page.path in self._jobs for one in published.missed)
+        return not (self.failed() or made_good) and services == published.services
 
     def share(self, store: Store, stop: Stop) -> Shared:
         """Publish the site to the storage, and take out of it what is old."""
@@ -314,13 +320,18 @@ class _Batch:
             todo = [
                 page
                 for path, page in wanted.items()
-                if (_dead(checked[path], pages) if path in checked else self._is_new(page, pages))
+                if (
+                    _dead(checked[path], page, pages)
+                    if path in checked
+                    else self._is_new(page, pages)
+                )
             ]
             if not todo:
                 break
-            known = write_pages(self._manifest.folder / "pages" / f".known-{attempt}.json", pages)
+            known = write_pages(drawn_at(self._manifest.folder) / f".known-{attempt}.json", pages)
             tasks = [self._drawing(page, known) for page in todo]
-            answers = pool.run(tasks, limit_s=_DRAW_LIMIT_S, stop=stop)
+            keep_up = self._manifest.keep_up
+            answers = pool.run(tasks, limit_s=_DRAW_LIMIT_S, stop=stop, looked=keep_up)
             for done, (task, answer) in enumerate(answers, start=1):
                 path = task.page.path
                 checked[path] = as_checked(answer)
@@ -328,7 +339,7 @@ class _Batch:
                     self._made[path] = drawn
                 problems = list(checked[path].problems)
                 if attempt:  # drawn knowing what the site will hold
-                    problems += _dead(checked[path], pages)
+                    problems += _dead(checked[path], task.page, pages)
                 if problems:
                     del wanted[path]
                     self._reject(path, problems)
@@ -360,7 +371,7 @@ class _Batch:
         return found is not None
 
     def _file(self, page: Page) -> Path:
-        return self._manifest.folder / "pages" / page.path
+        return drawn_at(self._manifest.folder) / page.path
 
     def _drawing(self, page: Page, known: Path) -> Draw:
         executed = self._results[page.path].executed
@@ -373,28 +384,11 @@ class _Batch:
         self._finish(self._jobs[path], failed)
 
 
-def _dead(checked: Checked, pages: Pages) -> list[str]:
+def _dead(checked: Checked, page: Page, pages: Pages) -> list[str]:
     """Return a problem for each page that a page needs and the site will not have."""
+    made = {"index.html", feed_path(page.squad or "")}
     return [
         f"it has a dead link: {path}"
-        for path in sorted(checked.needs)
-        if path not in pages.by_path and path != "index.html" and not path.startswith("assets/")
+        for path in sorted(checked.needs - made)
+        if path not in pages.by_path and not path.startswith("assets/")
     ]
-
-
-def _told(
-    failed: Mapping[str, tuple[Job, Result]], total: int, run_folder: Path, *, published: bool
-) -> str:
-    """Return the message about failed reports: each with its notebook, cell and error."""
-    good = total - len(failed)
-    others = "the other one is" if good == 1 else f"the other {good} are"
-    site = f"{others} published" if published else "nothing was published"
-    lines = [f"{len(failed)} of {total} reports failed; {site}"]
-    for job, result in list(failed.values())[:_MOST_NAMED]:
-        lines.append(f"  {job.page} ({job.notebook}): {result.says}")
-        page = error_page(run_folder, job)
-        if page.is_file():
-            lines.append(f"    {page}")
-    if len(failed) > _MOST_NAMED:
-        lines.append(f"  and {len(failed) - _MOST_NAMED} more: {run_folder / 'manifest.json'}")
-    return "\n".join(lines)

@@ -1,9 +1,10 @@
 """What the index of a site lists: the latest report of each service, reports, periods, failures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fleetslo.charts import words
+from fleetslo.reports.feeds import feed_path
 from fleetslo.reports.index import (
     FailureEntry,
     PeriodEntry,
@@ -11,9 +12,11 @@ from fleetslo.reports.index import (
     ServiceEntry,
     Site,
     SquadEntry,
+    Stale,
+    Trend,
 )
-from fleetslo.reports.jobs import Job, Result
-from fleetslo.reports.page import Page, Pages
+from fleetslo.reports.missed import Missed
+from fleetslo.reports.page import MOST_EARLIER, Page, Pages
 
 TITLE = "Fleet reliability"
 
@@ -21,14 +24,14 @@ TITLE = "Fleet reliability"
 def contents(
     pages: Pages,
     services: Mapping[str, Mapping[str, Any]],
-    failed: Mapping[str, tuple[Job, Result]],
+    missed: Sequence[Missed],
 ) -> Site:
     """Return what the index shows.
 
     Args:
         pages: all pages of the release.
         services: what the catalogue says of each service: ``squad``, ``tier``.
-        failed: the jobs of this run that came to no page, by path.
+        missed: the reports that could not be made, the newest first.
     """
     newest_first = sorted(pages, key=_rank, reverse=True)
     fleet: dict[str, Page] = {}
@@ -42,19 +45,30 @@ def contents(
         else:
             fleet.setdefault(page.name, page)
     first = next(iter(fleet.values()), None)
+    stale: dict[tuple[str | None, str | None], Missed] = {}
+    for one in missed:
+        stale.setdefault((one.page.service, one.page.squad), one)
+    failing = {service for service, _ in stale if service is not None}
     shown: Site = {
         "title": TITLE,
         "sentence": (first and first.sentence)
         or f"The latest reports of {words.plural(len(latest), 'service')}.",
         "covers": _covers(newest_first),
         "services": [
-            _service(name, latest.get(name), services.get(name, {}), squads)
-            for name in sorted({*latest, *services})
+            {
+                **_service(name, latest.get(name), services.get(name, {}), squads),
+                **_trend(latest.get(name), pages),
+                **_stale(stale.get((name, None))),
+            }
+            for name in sorted({*latest, *services, *failing})
         ],
-        "squads": [_squad(page) for page in squads.values()],
-        "reports": [_report(page) for page in fleet.values()],
+        "squads": [
+            {**_squad(page), **_trend(page, pages), **_stale(stale.get((None, name)))}
+            for name, page in squads.items()
+        ],
+        "reports": [_report(page, missed) for page in fleet.values()],
         "periods": _periods(newest_first),
-        "failures": [_failure(job, result) for job, result in failed.values()],
+        "failures": [_failure(one) for one in missed],
     }
     if first and first.verdict:
         shown["verdict"] = first.verdict
@@ -92,11 +106,35 @@ def _service(
     }
 
 
+def _trend(page: Page | None, pages: Pages) -> Trend:
+    """Return the budget left in the reports of a series, the newest last, and that in words."""
+    if page is None:
+        return {}
+    series = [page, *pages.earlier(page, MOST_EARLIER - 1)]
+    lefts = [one.headline.get("budget_left") for one in reversed(series)]
+    known = [left for left in lefts if left is not None]
+    if len(known) < 2:  # one point is no trend
+        return {}
+    return {
+        "trend": lefts,
+        "trend_says": f"{words.share(known[0])} → {words.share(known[-1])}",
+    }
+
+
+def _stale(missed: Missed | None) -> Stale:
+    if missed is None:
+        return {}
+    since = f"since {words.day(missed.since)}" if missed.shown_on else "not made"
+    return {"stale": since, "stale_href": missed.path}
+
+
 def _squad(page: Page) -> SquadEntry:
     head = page.headline
     return {
         "squad": str(page.squad),
         "href": page.path,
+        "feed": "Follow",
+        "feed_href": feed_path(str(page.squad)),
         "verdict": page.verdict,
         "services": head.get("services"),
         "objectives": head.get("objectives"),
@@ -112,13 +150,17 @@ def _plain(sentence: str) -> str:
     return sentence.replace("**", "").replace("`", "")
 
 
-def _report(page: Page) -> ReportEntry:
-    return {
+def _report(page: Page, missed: Sequence[Missed]) -> ReportEntry:
+    shown: ReportEntry = {
         "label": page.title,
         "href": page.path,
         "says": page.sentence,
         "verdict": page.verdict,
     }
+    since = next((one.since for one in missed if one.shown_on == page.path), None)
+    if since is not None:
+        shown["stale"] = f"stale since {words.day(since)}"
+    return shown
 
 
 def _periods(newest_first: list[Page]) -> list[PeriodEntry]:
@@ -141,9 +183,9 @@ def _of_the_fleet(group: Iterable[Page]) -> str | None:
     return next(about_all, None)
 
 
-def _failure(job: Job, result: Result) -> FailureEntry:
+def _failure(missed: Missed) -> FailureEntry:
     return {
-        "label": job.page,
-        "reason": result.says,
-        "href": None,
+        "label": f"{missed.page.name}, {missed.page.span.label}",
+        "reason": missed.reason,
+        "href": missed.path,
     }

@@ -10,11 +10,10 @@ that a site reads the same wherever it is put; its ids are not addresses and nev
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from fleetslo.charts import words
-from fleetslo.reports.page import Page, relative
+from fleetslo.reports.page import Page, begun, relative
 from fleetslo.reports.slugs import slug
 
 _ATOM = "http://www.w3.org/2005/Atom"
@@ -71,6 +70,5 @@ def _clean(text: str) -> str:
 
 
 def _updated(page: Page) -> str:
-    """Return when the run of a page began: its name starts with it."""
-    begun = datetime.strptime(page.run_id.partition("-")[0], "%Y%m%dT%H%M%S%z")
-    return begun.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return when the run of a page began."""
+    return begun(page.run_id).strftime("%Y-%m-%dT%H:%M:%SZ")

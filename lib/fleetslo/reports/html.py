@@ -20,6 +20,10 @@ from fleetslo.reports.shared import write_assets
 
 __all__ = ["Context", "render", "render_failure", "render_index", "write_assets"]
 
+FEED = "application/atom+xml"
+_MOST_REASON, _MOST_TRACEBACK = 2_000, 50_000
+"""Characters of an error that a page shows: the first of its message, the last of its traceback."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -32,6 +36,9 @@ class Context:
         next: address of the same report for the period after.
         home: address of the site's index.
         run: name of the run, such as ``2026-11-01-0600``.
+        feed: address of the feed that the page is an entry of.
+        history: HTML that lists earlier reports.
+        standing: a sentence on the page's place among its kind, told with what changed.
     """
 
     links: Links = no_links
@@ -39,6 +46,9 @@ class Context:
     next: str | None = None
     home: str | None = None
     run: str | None = None
+    feed: str | None = None
+    history: str = ""
+    standing: str = ""
 
 
 def render(
@@ -60,11 +70,12 @@ def render(
         context: links to other pages; none of them unless given.
     """
     around = Context() if standalone or context is None else context
-    parts = outputs.parts_of(notebook, around.links)
+    parts = outputs.parts_of(notebook, around.links, around.standing)
     page = {
         "title": f"{parts.verdict['name']} · {title}" if parts.verdict else title,
         "description": parts.question,
-        "head": _head(parts, title, around),
+        "head": _head(parts, title, around) + around.history,
+        "feeds": [(title, around.feed)] if around.feed else [],
         "sections": parts.sections,
         "code": parts.code,
         "home": around.home,
@@ -74,6 +85,8 @@ def render(
 
 def _head(parts: outputs.Parts, title: str, around: Context) -> str:
     facts = [f"run {escape(around.run)}"] if around.run else []
+    if around.feed:
+        facts.append(f'<a href="{escape(around.feed)}" type="{FEED}">Follow</a>')
     if around.previous:
         facts.append(f'<a href="{escape(around.previous)}" rel="prev">← previous</a>')
     if around.next:
@@ -100,7 +113,7 @@ def render_failure(
     """Return the page of a notebook that failed: which cell, why, its traceback folded.
 
     Args:
-        notebook: as far as it came.
+        notebook: as far as it came; None where it is not to be shown.
         title: what was to be reported.
         assets: relative address of the shared files.
         standalone: as for ``render``.
@@ -108,7 +121,7 @@ def render_failure(
         reason: why it failed when no cell raised, such as "the kernel died in cell 4".
     """
     around = Context() if standalone or context is None else context
-    failed = outputs.failing_cell(notebook)
+    failed = outputs.failing_cell(notebook) if notebook is not None else None
     page: dict[str, Any] = {
         "title": f"Failed: {title}",
         "name": title,
@@ -121,8 +134,8 @@ def render_failure(
         number, count, cell = failed
         page.update(cell=number, count=count, code=outputs.code(cell.source))
         if error := outputs.error_of(cell):
-            page["reason"] = f"{error.ename}: {error.evalue}"
-            page["traceback"] = outputs.traceback_of(error)
+            page["reason"] = f"{error.ename}: {error.evalue}"[:_MOST_REASON]
+            page["traceback"] = outputs.traceback_of(error)[-_MOST_TRACEBACK:]
     return _fill("failure.html.j2", notebook, page, assets, standalone, charts=False)
 
 
@@ -153,6 +166,7 @@ def _exporter() -> TemplateExporter:
     exporter.environment.filters["e"] = lambda value: escape(str(value))
     exporter.environment.globals["verdict"] = cells.verdict
     exporter.environment.globals["inline"] = markup.inline
+    exporter.environment.globals["feed_type"] = FEED
     return exporter
 
 

@@ -4,7 +4,7 @@ The rows of a large fleet lie in a script beside the page, since a page that is 
 file system cannot fetch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 from fleetslo.charts import markup, words
@@ -13,9 +13,25 @@ from fleetslo.charts.tables import sorted_rows
 
 GLOBAL = "fleetsloIndex"
 """What the script beside the page sets on the window."""
+_MOST_FAILURES = 50
+"""Reports that could not be made and are named at the top; the tables mark all of them."""
 
 
-class ServiceEntry(TypedDict):
+class Stale(TypedDict, total=False):
+    """What a row says when its newest report could not be made, and the page that says why."""
+
+    stale: str
+    stale_href: str
+
+
+class Trend(TypedDict, total=False):
+    """The budget left in past reports, the newest last (None: not judged), and that in words."""
+
+    trend: Sequence[float | None]
+    trend_says: str
+
+
+class ServiceEntry(Stale, Trend):
     """The latest report of one service. ``href`` is relative to the index; None is no report."""
 
     service: str
@@ -29,7 +45,7 @@ class ServiceEntry(TypedDict):
     period: NotRequired[str | None]
 
 
-class SquadEntry(TypedDict):
+class SquadEntry(Stale, Trend):
     """The latest report of one squad: how many services and objectives, and how they stand."""
 
     squad: str
@@ -41,6 +57,8 @@ class SquadEntry(TypedDict):
     sli: NotRequired[float | None]
     budget_left: NotRequired[float | None]
     sentence: NotRequired[str]
+    feed: NotRequired[str]
+    feed_href: NotRequired[str]
 
 
 class ReportEntry(TypedDict):
@@ -50,6 +68,7 @@ class ReportEntry(TypedDict):
     href: str
     says: NotRequired[str]
     verdict: NotRequired[str | None]
+    stale: NotRequired[str]
 
 
 class PeriodEntry(TypedDict):
@@ -62,7 +81,7 @@ class PeriodEntry(TypedDict):
 
 
 class FailureEntry(TypedDict):
-    """A report that failed: what it was to be, why it failed, its own page."""
+    """A report that could not be made: what it was to be, why not, the page that tells more."""
 
     label: str
     reason: str
@@ -87,12 +106,16 @@ class Site(TypedDict):
     failures: NotRequired[Sequence[FailureEntry]]
 
 
+_TREND = Col("trend", "Over time", "spark", priority=3, scale=1.0, says="trend_says")
+_STALE = Col("stale", "Stale", "link", page="stale_href")
 _COLUMNS = (
     Col("service", "Service", "link", page="href"),
     Col("squad", "Squad", "link", page="squad_href", priority=2),
     Col("tier", "Tier", "number", priority=3),
     Col("verdict", "Verdict", "verdict"),
+    _STALE,
     Col("budget_left", "Budget left", "bar", priority=2, verdict="verdict"),
+    _TREND,
     Col("sentence", "In a sentence", priority=3),
 )
 _ALWAYS = ("service", "verdict")
@@ -100,18 +123,13 @@ _ALWAYS = ("service", "verdict")
 
 def services_table(site: Mapping[str, Any]) -> dict[str, Any]:
     """Return the payload of the table of services; columns that nobody fills are left out."""
-    keys = (*[column.key for column in _COLUMNS], "href", "squad_href")
-    rows = [{key: one.get(key) for key in keys} for one in site["services"]]
-    rows = [dict(row) for row in sorted_rows(rows, "budget_left", downwards=False)]
-    shown = [
-        column
-        for column in _COLUMNS
-        if column.key in _ALWAYS or any(row[column.key] is not None for row in rows)
-    ]
+    rows = _rows(_COLUMNS, site["services"])
+    shown = _filled(_COLUMNS, rows, _ALWAYS)
     has = {column.key for column in shown}
     table = Table(
         title=words.plural(len(rows), "service"),
-        says="Each opens its latest report.",
+        says="Each opens its latest report."
+        + (" Over time: the budget left in the last reports." if "trend" in has else ""),
         columns=shown,
         rows=rows,
         search=True,
@@ -122,14 +140,35 @@ def services_table(site: Mapping[str, Any]) -> dict[str, Any]:
     return {**table.payload(), "source": GLOBAL}
 
 
+def _rows(columns: Sequence[Col], entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a table with all that its columns read, the least budget left first."""
+    keys = {key for one in columns for key in (one.key, one.page, one.says) if key is not None}
+    rows = [{key: one.get(key) for key in sorted(keys)} for one in entries]
+    return [dict(row) for row in sorted_rows(rows, "budget_left", downwards=False)]
+
+
+def _filled(
+    columns: Sequence[Col], rows: Sequence[Mapping[str, Any]], always: Collection[str]
+) -> list[Col]:
+    """Return the columns that some row fills, and those that are always shown."""
+    return [
+        column
+        for column in columns
+        if column.key in always or any(row[column.key] is not None for row in rows)
+    ]
+
+
 _SQUADS = (
     Col("squad", "Squad", "link", page="href"),
     Col("verdict", "Verdict", "verdict"),
+    _STALE,
     Col("services", "Services", "number", priority=3),
     Col("objectives", "Objectives", "number", priority=2),
     Col("missed", "Missed", "number"),
     Col("sli", "Combined SLI", "percent", priority=2),
     Col("budget_left", "Combined budget left", "bar", priority=2),
+    _TREND,
+    Col("feed", "Feed", "link", page="feed_href", priority=3),
     Col("sentence", "In a sentence", priority=3),
 )
 # A handful of squads is read at a glance; more of them are looked for.
@@ -138,16 +177,16 @@ _FEW = 8
 
 def squads_table(site: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the payload of the table of squads, or None where no squad has a report."""
-    rows = [{column.key: one.get(column.key) for column in _SQUADS} | {"href": one["href"]}
-            for one in site.get("squads", ())]  # fmt: skip
+    rows = _rows(_SQUADS, site.get("squads", ()))
     if not rows:
         return None
-    rows = [dict(row) for row in sorted_rows(rows, "budget_left", downwards=False)]
+    sometimes = {"stale", "trend", "feed"}
+    shown = _filled(_SQUADS, rows, {column.key for column in _SQUADS} - sometimes)
     many = len(rows) > _FEW
     return Table(
         title=words.plural(len(rows), "squad"),
         says="Each opens its latest report.",
-        columns=_SQUADS,
+        columns=shown,
         rows=rows,
         search=many,
         filters=["verdict"] if many else [],
@@ -170,6 +209,7 @@ def page(site: Mapping[str, Any], data: str | None) -> dict[str, Any]:
     payload = services_table(site)
     squads = squads_table(site)
     many = payload["table"]["count"] > markup.INLINE_ROWS
+    failures = site.get("failures", ())
     if data is None:
         payload.pop("source")
     return {
@@ -187,7 +227,14 @@ def page(site: Mapping[str, Any], data: str | None) -> dict[str, Any]:
         "squads": markup.table_card(squads, "squads", lambda address: address) if squads else "",
         "services": markup.table_card(payload, "services", lambda address: address),
         "periods": site.get("periods", ()),
-        "failures": site.get("failures", ()),
+        "failures": failures[:_MOST_FAILURES],
+        "failed": words.plural(len(failures), "report"),
+        "more_failures": len(failures[_MOST_FAILURES:]),
+        "feeds": [
+            (f"Reliability of {one['squad']}", one["feed_href"])
+            for one in site.get("squads", ())
+            if "feed_href" in one
+        ],
         "data": data if many else None,
     }
 

@@ -50,8 +50,8 @@ class Parts:
     charts: int = 0
 
 
-def parts_of(notebook: Any, links: Links) -> Parts:
-    """Return the parts of an executed notebook.
+def parts_of(notebook: Any, links: Links, standing: str = "") -> Parts:
+    """Return the parts of an executed notebook; ``standing`` is told with what changed.
 
     Text before a chart or a table goes into its card, as what to look for; other text stands
     alone. Code is kept apart.
@@ -69,9 +69,18 @@ def parts_of(notebook: Any, links: Links) -> Parts:
         elif cell.cell_type == "code":
             if cell.source.strip():
                 parts.code.append(code(cell.source))
-            look = _add_outputs(parts, cell.get("outputs", []), f"c{position}", look, links)
+            outputs = [_with_standing(one, standing) for one in cell.get("outputs", [])]
+            look = _add_outputs(parts, outputs, f"c{position}", look, links)
     _add_look(parts, look)
     return parts
+
+
+def _with_standing(output: Any, standing: str) -> Any:
+    payload = output.get("data", {}).get(MIMETYPE)
+    if not (standing and payload and payload["block"] == "changes"):
+        return output
+    told = {**payload, "sentence": f"{payload['sentence']} {standing}"}
+    return {**output, "data": {**output["data"], MIMETYPE: told}}
 
 
 def _add_look(parts: Parts, look: str, *, before: bool = False) -> None:

@@ -4,19 +4,29 @@ import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from html import escape
+from itertools import islice
 from typing import Any
 
+from fleetslo.charts import cells, words
 from fleetslo.periods import Period
 from fleetslo.reports.jobs import Head, Job
 
 # The document's head, as charts/markup.py writes it; whatever stands in it is escaped.
 _FACTS = re.compile(r'(<ul class="facts">)(.*?)(</ul>)', re.DOTALL)
 _NEIGHBOUR = re.compile(r'<li><a href="[^"]*" rel="(?:prev|next)">[^<]*</a></li>')
+_END = re.compile(
+    r'(?:<details class="history">.*?</details>)?'
+    r'(?:<p class="note warning stale".*?</p>)?</header>',
+    re.DOTALL,
+)
+MOST_EARLIER = 12
+"""Earlier reports that a page lists, and that a sparkline shows with the newest."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +76,18 @@ def _span(text: str) -> Period:
     return Period.parse(text)
 
 
+def begun(run_id: str) -> datetime:
+    """Return when a run began: its name starts with it.
+
+    Raises:
+        ValueError: it is no name of a run.
+    """
+    moment = datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%S%z")
+    return moment.astimezone(UTC)
+
+
 def page_of(job: Job, head: Head, run_id: str) -> Page:
-    """Return the page that an executed job makes."""
+    """Return the page that an executed job makes, or one that failed was to be."""
     return Page(
         path=job.path,
         name=job.page,
@@ -82,6 +102,10 @@ def page_of(job: Job, head: Head, run_id: str) -> Page:
         squad=job.squad,
         key=job.key,
     )
+
+
+def _kind(page: Page) -> tuple[str, str]:
+    return page.name.partition("/")[0], page.period
 
 
 def _digest(parts: Any) -> str:
@@ -112,13 +136,24 @@ class Pages:
 
     def previous(self, page: Page) -> Page | None:
         """Return the nearest earlier page of the same series."""
-        same = reversed(self._by_name.get(page.name, []))
-        return next((other for other in same if page.follows(other)), None)
+        return next(iter(self.earlier(page, 1)), None)
 
     def next(self, page: Page) -> Page | None:
         """Return the nearest later page of the same series."""
-        same = self._by_name.get(page.name, [])
-        return next((other for other in same if other.follows(page)), None)
+        return next(iter(self.later(page, 1)), None)
+
+    def series(self, page: Page) -> Sequence[Page]:
+        """Return all pages of a page's name, the oldest first, whatever their length."""
+        return self._by_name.get(page.name, ())
+
+    def earlier(self, page: Page, most: int = MOST_EARLIER) -> list[Page]:
+        """Return the nearest earlier pages of the same series, the newest first."""
+        same = (other for other in reversed(self.series(page)) if page.follows(other))
+        return list(islice(same, most))
+
+    def later(self, page: Page, most: int = MOST_EARLIER) -> list[Page]:
+        """Return the nearest later pages of the same series, the oldest first."""
+        return list(islice((one for one in self.series(page) if one.follows(page)), most))
 
     def around(self, page: Page) -> str:
         """Return a digest of the pages that a page may speak of: those it can link to, the last.
@@ -127,7 +162,40 @@ class Pages:
         """
         last = self.previous(page)
         before = (last.path, last.key or last.run_id) if last else None
-        return _digest([self._ending[page.span.end], before])
+        return _digest([self._ending[page.span.end], before, self.standing(page)])
+
+    def standing(self, page: Page) -> str:
+        """Return a sentence on a page's place among its kind by budget spent, now and before.
+
+        Compared are the same report of others over the same period; 1st has the least budget left.
+        Empty where the page has no budget, or is the only one.
+        """
+        now, last = self._place(page), self.previous(page)
+        before = self._place(last) if last else None
+        if now is None:
+            return ""
+        place, count = now
+        of = f"{words.ordinal(place)} of {count:,} by budget spent"
+        if before is None:
+            return f"**Rank:** {of}."
+        if before == now:
+            return f"**Rank:** still {of}."
+        return f"**Rank:** {of}; {words.ordinal(before[0])} of {before[1]:,} in the report before."
+
+    def _place(self, page: Page) -> tuple[int, int] | None:
+        left, others = page.headline.get("budget_left"), self._lefts.get(_kind(page), ())
+        if left is None or len(others) < 2:
+            return None
+        return bisect_left(others, left) + 1, len(others)
+
+    @cached_property
+    def _lefts(self) -> Mapping[tuple[str, str], Sequence[float]]:
+        """The budget left of each page of a report and period, the least first."""
+        found: dict[tuple[str, str], list[float]] = {}
+        for page in self:
+            if page.headline.get("budget_left") is not None:
+                found.setdefault(_kind(page), []).append(page.headline["budget_left"])
+        return {kind: sorted(lefts) for kind, lefts in found.items()}
 
     @cached_property
     def _ending(self) -> Mapping[datetime, str]:
@@ -165,3 +233,24 @@ def with_neighbours(html: str, previous: str | None, following: str | None) -> s
         return found[1] + facts + found[3]
 
     return _FACTS.sub(renewed, html, count=1)
+
+
+def history(page: Page, pages: Pages) -> str:
+    """Return the earlier reports of a page's series with their verdicts, folded; or nothing."""
+    listed = [
+        f'<li><a href="{escape(relative(one.path, page.path))}">{escape(one.span.label)}</a>'
+        + (f" {cells.verdict(one.verdict)}" if one.verdict else "")
+        + "</li>"
+        for one in pages.earlier(page)
+    ]
+    if not listed:
+        return ""
+    return (
+        f'<details class="history"><summary>{words.plural(len(listed), "earlier report")}</summary>'
+        f"<ol>{''.join(listed)}</ol></details>"
+    )
+
+
+def with_end_of_head(html: str, history: str, banner: str = "") -> str:
+    """Return a page of an earlier run with the end of its head brought up to date."""
+    return _END.sub(lambda _: f"{history}{banner}</header>", html, count=1)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fleetslo.errors import UnknownName, UsageError
+from fleetslo.errors import Cancelled, FleetsloError, OutputError, UnknownName, UsageError
 from fleetslo.fleet import Fleet, open_fleet
 from fleetslo.periods import Period
 from fleetslo.reports.batch import BatchReport, run_batch
@@ -19,6 +19,7 @@ from fleetslo.reports.schedule import read_schedule
 from fleetslo.reports.scheduling.planning import Choice, Plan, plan_run
 from fleetslo.reports.single import run_report
 from fleetslo.reports.turns import turn
+from fleetslo.reports.untried import tell_untried
 from fleetslo.settings import Settings
 from fleetslo.warehouse.base import open_warehouse
 from fleetslo.warehouse.extracts import Extracts, extracted
@@ -113,7 +114,16 @@ def _run(
     jobs = keyed(plan.jobs, settings, fleet.warehouse)
     manifest.jobs = {job.path: job for job in jobs}
     running = [job for job in jobs if again or not is_kept(job, settings.home)]
-    ask_beforehand(jobs, fleet, extracts, settings, progress, note, running=running)
+    try:
+        ask_beforehand(jobs, fleet, extracts, settings, progress, note, running=running)
+    except Cancelled:
+        raise
+    except FleetsloError as error:
+        try:
+            tell_untried(jobs, settings, extracts.run, error, plan.catalogue)
+        except OutputError as why:
+            note(f"readers of the site are not told that this run failed: {why}")
+        raise
     return run_batch(
         jobs,
         settings.model_copy(update={"batch": extracts.folder}),

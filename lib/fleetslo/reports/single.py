@@ -11,13 +11,14 @@ from fleetslo.files import folder, write_file
 from fleetslo.periods import Period
 from fleetslo.reports.engine.choice import engine_of, limits_of
 from fleetslo.reports.environ import notebook_environ
+from fleetslo.reports.failures import error_page
 from fleetslo.reports.jobs import BatchProgress, Job, Result, Silent
 from fleetslo.reports.manifest import Manifest, new_run_id
 from fleetslo.reports.notebooks import Value, check_parameters, describe, find_notebook
 from fleetslo.reports.page import page_of, relative
 from fleetslo.reports.pool import Pool, Stop, stops
 from fleetslo.reports.slugs import page_path
-from fleetslo.reports.tasks import Draw, Execute, as_checked, as_result, error_page
+from fleetslo.reports.tasks import Draw, Execute, as_checked, as_result
 from fleetslo.settings import Settings
 
 # Starting the kernel, saving and drawing are not the notebook's own time.

@@ -10,6 +10,7 @@
         assets/                                     shared files, named by their content
         <period>/fleet_overview.html
         <period>/service_slo/<slug>.html
+        failures/<path of a page>                   why a report could not be made; see missed.py
         feeds/<squad>.atom                          its reviews, for feed readers
 
 A release holds the pages of earlier runs, too. They are hard links to the files of the release
@@ -20,7 +21,7 @@ releases: whoever opened a page just before the switch asks for its style and sc
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,9 +32,10 @@ from fleetslo.errors import OutputError
 from fleetslo.files import folder, write_file, writing
 from fleetslo.reports.check import check_page
 from fleetslo.reports.feeds import feeds
-from fleetslo.reports.jobs import Job, Result
-from fleetslo.reports.page import Page, Pages, relative, with_neighbours
+from fleetslo.reports.missed import Missed, read_missed, still_missed
+from fleetslo.reports.page import Page, Pages
 from fleetslo.reports.publishing.retention import Kept, expired
+from fleetslo.reports.renewing import renew
 
 FORMAT = 1
 STATE = "site.json"
@@ -57,6 +59,7 @@ class Published:
         history: names of the releases that came before this one, oldest first.
         outdated: files with the rows of earlier indexes, and since when no index asks for them.
         fetched: a folder with pages that lie there instead, brought from another machine's site.
+        missed: the reports that could not be made, as its pages tell readers.
     """
 
     pages: Sequence[Page] = ()
@@ -65,27 +68,28 @@ class Published:
     history: Sequence[str] = ()
     outdated: Mapping[str, str] = field(default_factory=dict)
     fetched: Path | None = None
+    missed: Sequence[Missed] = ()
 
     @property
     def known(self) -> set[str]:
         """Names of the releases whose pages this one has, or has newer ones of."""
         return {*self.history, *([self.release.name] if self.release else [])}
 
-    def is_fetched(self, page: Page) -> bool:
-        """Return whether a page was brought from another machine's site."""
-        return self.fetched is not None and (self.fetched / page.path).is_file()
+    def is_fetched(self, path: str) -> bool:
+        """Return whether a file was brought from another machine's site."""
+        return self.fetched is not None and (self.fetched / path).is_file()
 
-    def file(self, page: Page) -> Path:
-        """Return the file of a page.
+    def file(self, path: str) -> Path:
+        """Return a file of the site by its path in it.
 
         Raises:
             OutputError: nothing was published.
         """
-        if self.fetched is not None and self.is_fetched(page):
-            return self.fetched / page.path
+        if self.fetched is not None and self.is_fetched(path):
+            return self.fetched / path
         if self.release is None:
-            raise OutputError(f"{page.path}: no release holds this page")
-        return self.release / page.path
+            raise OutputError(f"{path}: no release holds this page")
+        return self.release / path
 
 
 def read_published(site: Path) -> Published:
@@ -123,6 +127,7 @@ def read_state(text: bytes, release: Path | None = None) -> Published:
         release,
         stored.get("history", ()),
         stored.get("outdated", {}),
+        missed=read_missed(stored.get("missed", ())),
     )
 
 
@@ -149,10 +154,22 @@ class Release:
         before: Published,
         drawn: Sequence[Drawn],
         catalogue: Mapping[str, Mapping[str, Any]],
-        failed: Mapping[str, tuple[Job, Result]],
+        missed: Sequence[Missed] = (),
+        *,
+        good: Collection[str] = (),
+        explained: Path | None = None,
         step: Callable[[int, int], None] = lambda done, total: None,
     ) -> Pages:
         """Fill the folder with the pages of this run and of earlier ones; return all of them.
+
+        Args:
+            before: what the site shows now.
+            drawn: the new pages.
+            catalogue: what is known of each service.
+            missed: what this run could not make.
+            good: paths of pages that this run found to be good as they are.
+            explained: the folder in which the pages of ``missed`` lie, each at its path.
+            step: told how many pages are in place.
 
         Raises:
             OutputError: the folder cannot be written, or a page of an earlier run is gone.
@@ -165,13 +182,17 @@ class Release:
         self._carry_assets(before)
         write_assets(self.folder / "assets")
         for done, page in enumerate(pages, start=1):
-            source = new[page.path].file if page.path in new else before.file(page)
+            source = new[page.path].file if page.path in new else before.file(page.path)
             self._place(source, page.path)
             step(done, len(pages.by_path))
-        arrived = [page for page in pages if page.path in new or before.is_fetched(page)]
-        self._renew_neighbours(pages, arrived, new)
+        told = still_missed(before.missed, missed, pages, {*new, *good}, datetime.now(UTC))
+        for one in told:
+            fresh = explained if one.page.run_id == self.run_id else None
+            self._place(fresh / one.path if fresh else before.file(one.path), one.path)
+        arrived = [page for page in pages if page.path in new or before.is_fetched(page.path)]
+        renew(self.folder, pages, arrived, new.keys(), before.missed, told)
         services = {**before.services, **catalogue}
-        data = self._write_index(pages, services, failed)
+        data = self._write_index(pages, services, told)
         for path, xml in feeds(pages).items():
             write_file(self.folder / path, xml)
         state = {
@@ -183,6 +204,7 @@ class Release:
                 -_MOST_HISTORY:
             ],
             "outdated": self._carry_index_data(before, data),
+            "missed": [one.stored() for one in told],
         }
         write_file(self.folder / STATE, json.dumps(state, ensure_ascii=False) + "\n")
         return pages
@@ -223,35 +245,11 @@ class Release:
             except OSError:  # another file system, or one without hard links
                 shutil.copy2(source, target)
 
-    def _renew_neighbours(
-        self, pages: Pages, arrived: Sequence[Page], drawn: Mapping[str, Drawn]
-    ) -> None:
-        """Link pages to those before and after them where one of these has just arrived.
-
-        Pages that were drawn for this release have the links already.
-        """
-        around = {
-            other.path: other
-            for page in arrived
-            for other in (page, pages.previous(page), pages.next(page))
-            if other is not None and other.path not in drawn
-        }
-        for page in around.values():
-            before, after = pages.previous(page), pages.next(page)
-            html = (self.folder / page.path).read_text(encoding="utf-8")
-            renewed = with_neighbours(
-                html,
-                relative(before.path, page.path) if before else None,
-                relative(after.path, page.path) if after else None,
-            )
-            if renewed != html:
-                write_file(self.folder / page.path, renewed)
-
     def _write_index(
         self,
         pages: Pages,
         services: Mapping[str, Mapping[str, Any]],
-        failed: Mapping[str, tuple[Job, Result]],
+        missed: Sequence[Missed],
     ) -> str | None:
         """Write the index; return the path of the file that holds its rows, if one does."""
         from fleetslo.reports import index
@@ -259,7 +257,7 @@ class Release:
         from fleetslo.reports.html import render_index
         from fleetslo.reports.shared import digest
 
-        shown = contents(pages, services, failed)
+        shown = contents(pages, services, missed)
         script = index.script(shown)
         name = f"assets/{INDEX_DATA}{digest(script)}.js" if script is not None else None
         if script is not None and name is not None:

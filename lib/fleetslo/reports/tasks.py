@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fleetslo.files import write_file
-from fleetslo.reports.artefacts import Made, made
+from fleetslo.reports.artefacts import made
 from fleetslo.reports.check import Checked, check_page
 from fleetslo.reports.engine.limits import Limits
+from fleetslo.reports.failures import write_failure
+from fleetslo.reports.feeds import feed_path
 from fleetslo.reports.jobs import Failure, Head, Job, Result
-from fleetslo.reports.page import Page, Pages, relative
+from fleetslo.reports.page import Page, Pages, history, relative
 from fleetslo.reports.pool import Broken
 from fleetslo.reports.worker import Surroundings
+
+_RANKED = "budget_left"
+"""What pages of a report are ranked by."""
 
 
 @dataclass(frozen=True)
@@ -81,21 +86,16 @@ class Execute:
             keep(result.executed, self.home, job.key)
         partial.unlink(missing_ok=True)
         if result.outcome != "ok":
-            left.append(self._error_page(executed.notebook, result))
+            page = write_failure(
+                self.folder,
+                job,
+                self.run_id,
+                result,
+                executed.notebook,
+                in_site=self.home is not None,
+            )
+            left.append(made("error page", page))
         return replace(result, made=tuple(left))
-
-    def _error_page(self, notebook: Any, result: Result) -> Made:
-        from fleetslo.reports.html import Context, render_failure
-
-        html = render_failure(
-            notebook,
-            title=self.job.page,
-            assets="assets",
-            standalone=True,
-            context=Context(run=self.run_id),
-            reason=result.says[0].upper() + result.says[1:],
-        )
-        return made("error page", write_file(error_page(self.folder, self.job), html))
 
 
 def read_notebook(path: Path) -> Any:
@@ -115,11 +115,6 @@ def kept_at(folder: Path, job: Job, *, good: bool) -> Path:
 def partial_at(folder: Path, job: Job) -> Path:
     """Return where the notebook of a job is kept in the folder of its run while it runs."""
     return (folder / "running" / job.path).with_suffix(".ipynb")
-
-
-def error_page(folder: Path, job: Job) -> Path:
-    """Return where the error page of a job is kept in the folder of its run."""
-    return folder / "failures" / job.path
 
 
 def head_of(notebook: Any) -> Head:
@@ -171,6 +166,9 @@ class Draw:
                 next=relative(after.path, page.path) if after else None,
                 home=relative("index.html", page.path),
                 run=page.run_id,
+                feed=relative(feed_path(page.squad), page.path) if page.squad else None,
+                history=history(page, known),
+                standing=known.standing(page),
             )
         notebook = read_notebook(self.executed)
         html = render(
@@ -213,8 +211,11 @@ def as_checked(answer: Checked | Broken) -> Checked:
 
 def write_pages(path: Path, pages: Pages) -> Path:
     """Write what workers need to know of the other pages, and return where."""
-    # Headlines are left out: they make up most of it, and no link needs them.
-    slim = [vars(replace(page, headline={}, sentence="")) for page in pages]
+    # Most of headlines and sentences is left out: they make up most of it, and no page needs them.
+    slim = [
+        vars(replace(page, headline={_RANKED: page.headline.get(_RANKED)}, sentence=""))
+        for page in pages
+    ]
     return write_file(path, json.dumps(slim))
 
 

@@ -242,7 +242,8 @@ def test_changes_in_a_week() -> None:
     text = service.changes(now, before).sentence
     assert "from met to **missed**" in text
     assert "fell from 60\u202f% to −90\u202f%" in text
-    assert "still 60" in service.changes(before, before).sentence
+    same = service.changes(before, before)
+    assert same.sentence == "**Since a week ago:** nothing changed."
     assert "no earlier verdict" in service.changes(now, before.clear()).sentence
 
 

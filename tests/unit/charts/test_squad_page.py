@@ -247,7 +247,7 @@ class TestChanges:
             f"**Restated:** `checkout` availability of 4 Oct – 1 Nov 2026: published 99.910{THIN}%, "
             f"now 99.900{THIN}%: late data; "
         ) in line
-        assert line.endswith("; and 1 more.")
+        assert line.endswith("; and 1 window more.")
         table = objectives.changed_table(same, same, [restated], PERIOD)
         assert table.rows[0]["restated"].startswith(f"99.910{THIN}% → 99.900{THIN}%: late data")
 

@@ -1,15 +1,18 @@
 """A batch from schedule to site, with real kernels and small notebooks."""
 
 import json
+import re
 from multiprocessing import Pipe
 
 import pytest
 
 from fleetslo.errors import NotebookFailed, OutputError, ParameterError, PeriodError
 from fleetslo.reports.batch import run_batch
+from fleetslo.reports.check import check_page
 from fleetslo.reports.engine.limits import Limits
 from fleetslo.reports.environ import notebook_environ
 from fleetslo.reports.jobs import Result
+from fleetslo.reports.page import begun, with_neighbours
 from fleetslo.reports.schedule import plan_jobs, read_schedule
 from fleetslo.reports.single import run_report
 from fleetslo.reports.tasks import Draw, Execute
@@ -149,17 +152,104 @@ def test_a_site_grows_run_by_run_and_a_failure_costs_only_its_own_page(fleet):
     assert "1 report could not be made" in index
     assert 'href="2026-10-11_2026-11-08/one/a.html"' in index
 
-    # The same period again, and everything fails: the good pages stay.
-    before = {path: path.read_bytes() for path in site.resolve().rglob("*") if path.is_file()}
+    # The same period again, and everything fails: the good pages stay, one under a banner.
+    before = pages_of(site)
     (fleet.folder / "notebooks" / "schedule.yaml").write_text(
         "reports:\n- {notebook: reports/one, for_each: service}"
     )
     fleet.notebook("reports/one", SERVICE, "1 / 0")
     with pytest.raises(NotebookFailed, match="1 of 1 reports failed; nothing was published"):
         run(["a"], as_of="2026-11-08")
-    assert {
-        path: path.read_bytes() for path in site.resolve().rglob("*") if path.is_file()
-    } == before
+    after = pages_of(site)
+    stale = "2026-10-11_2026-11-08/one/a.html"
+    assert {path for path in before if after[path] != before[path]} == {stale}
+    assert BANNER.sub("", after[stale]) == before[stale]
+    assert after.keys() - before.keys() == {f"failures/{stale}"}
+    assert "ZeroDivisionError" in after[f"failures/{stale}"]
+    index = (site / "index.html").read_text()
+    assert "2 reports could not be made" in index  # of "bad" nobody has tried again
+    assert f'href="failures/{stale}"' in index
+
+
+BANNER = re.compile(r'<p class="note warning stale" role="note">.*?</p>')
+
+
+def pages_of(site):
+    """Every page of a site by its path, its index apart."""
+    return {
+        path.relative_to(site.resolve()).as_posix(): path.read_text()
+        for path in site.resolve().rglob("*.html")
+        if path.name != "index.html"
+    }
+
+
+def test_a_stale_page_says_so_until_its_report_can_be_made_again(fleet):
+    site = fleet.folder / ".fleetslo" / "site" / "current"
+    run(["a", "b"])
+    old, new = (f"{slug}/one/a.html" for slug in ("2026-10-04_2026-11-01", "2026-10-11_2026-11-08"))
+    good = pages_of(site)
+    fleet.notebook(
+        "reports/one", SERVICE, VERDICT, "if service == 'a': raise ValueError('<b>&' + as_of)"
+    )
+    firsts = []
+    for _ in range(2):  # it fails twice: stale since the first time
+        with pytest.raises(NotebookFailed):
+            run(["a", "b"], as_of="2026-11-08")
+        firsts.append(manifest(fleet.folder)[0]["run_id"])
+    told = pages_of(site)
+    (banner,) = BANNER.findall(told[old])
+    since, last = (f"{begun(one):%-d %b %Y %H:%M} UTC" for one in firsts)
+    assert f"<strong>Stale since {since}</strong>" in banner
+    assert last in banner or "the run of that time" in banner
+    assert "failed to report on 11 Oct – 8 Nov 2026" in banner
+    assert "ValueError: &lt;b&gt;&amp;2026-11-08)" in banner
+    assert f'<a href="../../failures/{new}">Why it failed</a>' in banner
+    assert BANNER.sub("", told[old]) == good[old]
+    assert [path for path in told if BANNER.search(told[path])] == [old]
+    failure = told[f"failures/{new}"]
+    assert "ValueError: &lt;b&gt;&amp;2026-11-08" in failure
+    assert check_page(failure, f"failures/{new}").problems == []
+    assert 'href="../../../index.html"' in failure
+    html = (site / "index.html").read_text()
+    (row,) = re.findall(r"<tr>(?:(?!</tr>).)*>a</a></th>.*?</tr>", html)
+    assert f'href="{old}"' in row
+    assert f'<a href="failures/{new}">since {begun(firsts[0]):%-d %b}</a>' in row
+
+    # Good again: no banner, no failure, and the pages know each other.
+    fleet.notebook("reports/one", SERVICE, VERDICT)
+    run(["a", "b"], as_of="2026-11-08")
+    mended = pages_of(site)
+    assert not any("stale" in text or path.startswith("failures") for path, text in mended.items())
+    assert with_neighbours(mended[old], None, None) == with_neighbours(good[old], None, None)
+    assert "could not be made" not in (site / "index.html").read_text()
+    assert "Stale" not in (site / "index.html").read_text()
+
+
+def test_a_report_that_was_never_good_has_a_page_of_its_failure_alone(fleet):
+    site = fleet.folder / ".fleetslo" / "site" / "current"
+    with pytest.raises(NotebookFailed):
+        run(["bad"])
+    path = "failures/2026-10-04_2026-11-01/one/bad.html"
+    assert [one for one in pages_of(site) if "bad" in one] == [path]
+    html = (site / "index.html").read_text()
+    assert f'<a href="{path}">one/bad, 4 Oct – 1 Nov 2026</a>' in html
+    assert f'<a href="{path}">not made</a>' in html
+
+
+def test_no_secret_is_in_the_page_of_a_failure(fleet, monkeypatch):
+    monkeypatch.setenv("WEBHOOK", "hunter2hunter2")
+    fleet.notebook("reports/one", SERVICE + 'hook: str = ""', "raise ValueError(f'no {hook}')")
+    (fleet.folder / "notebooks" / "schedule.yaml").write_text(
+        "reports:\n- {notebook: reports/fleet}\n"
+        "- {notebook: reports/one, for_each: service, parameters: {hook: '${WEBHOOK}'}}"
+    )
+    with pytest.raises(NotebookFailed):
+        run(["a"])
+    site = fleet.folder / ".fleetslo" / "site" / "current"
+    failure = pages_of(site)["failures/2026-10-04_2026-11-01/one/a.html"]
+    assert "ValueError: no " in failure
+    for path in site.resolve().rglob("*"):
+        assert not path.is_file() or b"hunter2" not in path.read_bytes(), path
 
 
 def test_a_page_that_is_wrong_is_not_published_and_nobody_links_to_it(fleet):

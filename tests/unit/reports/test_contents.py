@@ -1,10 +1,10 @@
 """The index lists the latest report of every service, and what failed."""
 
-from pathlib import Path
+import re
 
 from fleetslo.reports.contents import contents
 from fleetslo.reports.html import render_index
-from fleetslo.reports.jobs import Failure, Job, Result
+from fleetslo.reports.missed import Missed
 from fleetslo.reports.page import Page, Pages
 
 
@@ -28,7 +28,7 @@ PAGES = Pages(
 
 def test_a_service_is_shown_with_its_newest_report_that_gives_a_verdict():
     catalogue = {"a": {"squad": "Old squad", "tier": 3}, "b": {"squad": "B", "tier": 2}, "c": {}}
-    shown = contents(PAGES, catalogue, {})
+    shown = contents(PAGES, catalogue, ())
     a, b, c = shown["services"]
     assert a == {
         "service": "a", "href": "new/a.html", "squad": "Pay", "squad_href": None, "tier": 1,
@@ -43,7 +43,7 @@ def test_squads_have_their_newest_reports_and_services_link_to_them():
     pay = page("squad/Pay", "new/pay.html", squad="Pay", verdict="missed",
                sentence="**Pay** met 1 of 2.", headline={"objectives": 2, "missed": 1, "sli": 0.99})  # fmt: skip
     old = page("squad/Pay", "old/pay.html", "2026-09", squad="Pay", verdict="met")
-    shown = contents(Pages([*PAGES, old, pay]), {}, {})
+    shown = contents(Pages([*PAGES, old, pay]), {}, ())
     (squad,) = shown["squads"]
     assert (squad["squad"], squad["href"], squad["verdict"]) == ("Pay", "new/pay.html", "missed")
     assert (squad["objectives"], squad["missed"], squad["sli"]) == (2, 1, 0.99)
@@ -56,18 +56,18 @@ def test_squads_have_their_newest_reports_and_services_link_to_them():
     html = render_index(shown)
     assert '<a href="new/pay.html">Pay</a>' in html
     assert html.index("1 squad") < html.index("2 services")
-    assert "1 squad" not in render_index(contents(PAGES, {}, {}))
+    assert "1 squad" not in render_index(contents(PAGES, {}, ()))
 
 
 def test_many_squads_can_be_searched_and_filtered():
     squads = [page(f"squad/{i}", f"{i}.html", squad=f"Squad {i}", verdict="met") for i in range(9)]
-    few, many = (render_index(contents(Pages(squads[:n]), {}, {})) for n in (8, 9))
+    few, many = (render_index(contents(Pages(squads[:n]), {}, ())) for n in (8, 9))
     assert 'aria-controls="squads-table"' not in few
     assert many.count('aria-controls="squads-table"') == 2
 
 
 def test_the_fleet_comes_first_and_periods_are_newest_first():
-    shown = contents(PAGES, {}, {})
+    shown = contents(PAGES, {}, ())
     assert shown["sentence"] == "**1 of 2** fine."
     assert "verdict" not in shown
     assert shown["covers"] == ["1 Oct – 1 Nov 2026, UTC", "run r2"]
@@ -85,24 +85,66 @@ def test_the_fleet_comes_first_and_periods_are_newest_first():
     ]
 
 
-def test_failures_are_named_without_a_link_to_their_error_pages():
-    job = Job("reports/one", Path(), "one/<x>", "new/x.html", "one", "<x>", "2026-10", "", {})
-    result = Result("failed", 1.0, failure=Failure(4, 9, "ValueError", "boom"))
-    shown = contents(PAGES, {}, {job.path: (job, result)})
-    assert shown["failures"] == [
-        {"label": "one/<x>", "reason": "a cell raised: cell 4 of 9: ValueError: boom", "href": None}
-    ]
+def missed(name, path, **more):
+    given = {"run_id": "20261102T060000Z-aaaa", **more}
+    first, shown_on = given.pop("first", given["run_id"]), given.pop("shown_on", None)
+    return Missed(page(name, path, **given), "cell 4 of 9: ValueError: boom", first, shown_on)
+
+
+def test_failures_are_listed_and_rows_say_since_when_they_are_stale():
+    told = [
+        missed("one/a", "next/a.html", service="a", shown_on="new/a.html",
+               first="20261026T060000Z-aaaa"),
+        missed("one/<x>", "next/x.html", service="<x>"),
+        missed("fleet", "next/fleet.html", shown_on="new/fleet.html"),
+    ]  # fmt: skip
+    shown = contents(PAGES, {}, told)
+    assert shown["failures"][1] == {
+        "label": "one/<x>, 1 Oct – 1 Nov 2026",
+        "reason": "cell 4 of 9: ValueError: boom",
+        "href": "failures/next/x.html",
+    }
+    stale = {one["service"]: (one["href"], one.get("stale"), one.get("stale_href"))
+             for one in shown["services"]}  # fmt: skip
+    assert stale == {
+        "<x>": (None, "not made", "failures/next/x.html"),
+        "a": ("new/a.html", "since 26 Oct", "failures/next/a.html"),
+        "b": ("new/b.html", None, None),
+    }
+    assert shown["reports"][0]["stale"] == "stale since 2 Nov"
     html = render_index(shown)
-    assert "one/&lt;x&gt;" in html
-    assert "1 report could not be made" in html
+    assert '<a href="failures/next/x.html">one/&lt;x&gt;, 1 Oct – 1 Nov 2026</a>' in html
+    assert "3 reports could not be made" in html
+    many = [missed(f"one/{n}", f"{n}.html", service=str(n)) for n in range(60)]
+    html = render_index(contents(PAGES, {}, many))
+    assert html.count("cell 4 of 9") == 50
+    assert "And 10 more, each marked in the tables below." in html
+
+
+def test_a_sparkline_shows_the_budget_left_in_the_last_twelve_reports():
+    weeks = [f"2026-{month:02}" for month in range(1, 12)] + ["2025-12", "2025-11"]
+    lefts = {week: n / 20 for n, week in enumerate(sorted(weeks))}  # 0.00, 0.05 … 0.60
+    lefts["2026-09"], lefts["2026-11"] = None, -0.08
+    series = [page("one/a", f"{week}/a.html", week, "a", headline={"budget_left": left},
+                   verdict="met") for week, left in lefts.items()]  # fmt: skip
+    (a,) = contents(Pages(series), {}, ())["services"]
+    assert a["trend"] == [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, None, 0.55, -0.08]
+    assert a["trend_says"] == "5 % → −8 %".replace(" %", "\u202f%")
+    html = render_index(contents(Pages(series), {}, ()))
+    (spark,) = re.findall(r'<svg class="spark".*?</span>', html)
+    # A full budget is 22 px tall, in 31 steps: 0.05 is round(1.55) = 2 of them, 2 * 22 / 31 = 1.4
+    assert "M1.5 22v-1.4M5.5" in spark
+    assert spark.count("M") == 11  # a report without a number is a gap
+    assert f'<span class="hidden">{a["trend_says"]}</span>' in spark
+    assert "Over time" not in render_index(contents(Pages(series[:1]), {}, ()))
 
 
 def test_a_site_without_a_report_on_the_fleet_says_how_many_services_it_has():
-    shown = contents(Pages([page("one/a", "new/a.html", service="a")]), {}, {})
+    shown = contents(Pages([page("one/a", "new/a.html", service="a")]), {}, ())
     assert shown["sentence"] == "The latest reports of 1 service."
-    assert contents(Pages([]), {}, {})["covers"] == []
+    assert contents(Pages([]), {}, ())["covers"] == []
 
 
 def test_a_fleet_with_one_verdict_shows_it():
     fleet = page("fleet", "fleet.html", verdict="at_risk", sentence="Hm.")
-    assert contents(Pages([fleet]), {}, {})["verdict"] == "at_risk"
+    assert contents(Pages([fleet]), {}, ())["verdict"] == "at_risk"

@@ -92,3 +92,47 @@ def test_a_page_made_earlier_gets_its_new_neighbours(project):
     both = drawn(previous="a.html", next="b.html")
     assert with_neighbours(both, "a.html", "c.html") == drawn(previous="a.html", next="c.html")
     assert with_neighbours(both, None, None) == alone
+
+
+def with_left(name, period, left):
+    return page(name, period, headline={"budget_left": left})
+
+
+def test_a_page_says_its_place_among_its_kind_now_and_before():
+    october, november = "2026-10-04/2026-11-01", "2026-10-11/2026-11-08"
+    pages = Pages(
+        [
+            with_left("one/a", october, 0.5), with_left("one/b", october, 0.1),
+            with_left("one/a", november, -0.3), with_left("one/b", november, 0.1),
+            with_left("one/c", november, 0.1), with_left("one/d", november, None),
+            with_left("squad/a", november, -0.9), page("fleet", november),
+        ]
+    )  # fmt: skip
+
+    def standing(path):
+        return pages.standing(pages.by_path[page_path(*path)])
+
+    now, before = "2026-10-11_2026-11-08", "2026-10-04_2026-11-01"
+    assert standing(("one/a", now)) == (
+        "**Rank:** 1st of 3 by budget spent; 2nd of 2 in the report before."
+    )
+    assert (
+        standing(("one/c", now)) == "**Rank:** 2nd of 3 by budget spent."
+    )  # with b; no report before
+    assert standing(("one/b", before)) == "**Rank:** 1st of 2 by budget spent."
+    assert standing(("one/d", now)) == ""  # not judged
+    assert standing(("squad/a", now)) == ""  # alone
+    assert standing(("fleet", now)) == ""
+    still = Pages([*pages, *(with_left(f"one/{name}", "2026-10-18/2026-11-15", left)
+                             for name, left in (("a", -0.5), ("b", 0), ("c", 0.2)))])  # fmt: skip
+    last = still.by_path[page_path("one/a", "2026-10-18_2026-11-15")]
+    assert still.standing(last) == "**Rank:** still 1st of 3 by budget spent."
+
+
+def test_a_page_is_another_one_when_its_place_is():
+    alone = [with_left("one/a", "2026-10", 0.5), with_left("one/b", "2026-10", 0.6)]
+    passed = [alone[0], with_left("one/b", "2026-10", 0.4)]
+    first, second = (Pages(pages) for pages in (alone, passed))
+    assert first.around(alone[0]) != second.around(alone[0])
+    closer = Pages([alone[0], with_left("one/b", "2026-10", 0.55)])
+    assert first.around(alone[0]) == closer.around(alone[0])

@@ -33,7 +33,7 @@ def drawn(site, name, period="2026-10", run_id="1", title="first", needs=()):
 
 def publish(site, run_id, *pages, **more):
     release = Release(site, run_id)
-    release.build(read_published(site), pages, more.get("catalogue", {}), {})
+    release.build(read_published(site), pages, more.get("catalogue", {}))
     release.check(pages)
     return switch(release)
 
@@ -135,7 +135,7 @@ def test_what_stands_in_the_way_of_the_switch_leaves_the_site_as_it_was(site):
     publish(site, "1", drawn(site, "fleet"))
     release = Release(site, "2")
     pages = [drawn(site, "fleet", run_id="2")]
-    release.build(read_published(site), pages, {}, {})
+    release.build(read_published(site), pages, {})
     (site / ".current-2").mkdir()
     with pytest.raises(OutputError, match="a file stands where a folder is needed"):
         switch(release)

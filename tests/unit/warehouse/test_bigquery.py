@@ -190,7 +190,11 @@ def test_data_is_complete_to_the_end_of_its_newest_hour() -> None:
         }
     )
     client = WithoutBook(PARTITIONS, newest)
-    assert opened(client).complete_until() == datetime(2026, 10, 31, 23, tzinfo=UTC)
+    warehouse = opened(client)
+    assert warehouse.complete_until() == datetime(2026, 10, 31, 23, tzinfo=UTC)
+    asked = len(client.asked)
+    assert warehouse.newest() == {"requests_hourly": datetime(2026, 10, 31, 22, tzinfo=UTC)}
+    assert len(client.asked) == asked  # it costs nothing
     sql, config = client.asked[-1]
     # only the newest day of the one table with rows is read
     assert "FROM requests_hourly WHERE hour >= @from_requests_hourly" in sql

@@ -8,7 +8,13 @@ import polars as pl
 
 from fleetslo.charts import events, words
 from fleetslo.charts.blocks import Changes, Made, Tile, Tiles, Verdict
-from fleetslo.charts.changes import moves, restatement
+from fleetslo.charts.changes import (
+    most_spent,
+    moves,
+    rank_moved,
+    restated_line,
+    worst_endpoint,
+)
 from fleetslo.charts.objectives import ordered
 from fleetslo.charts.squad.policy import STATES, hardest
 from fleetslo.periods import Period
@@ -268,7 +274,12 @@ def _policy_tile(policies: Mapping[Key, PolicyState], due: int, incidents: int) 
 
 
 def changes(
-    now: pl.DataFrame, before: pl.DataFrame, period: Period, restated: Sequence[Row]
+    now: pl.DataFrame,
+    before: pl.DataFrame,
+    period: Period,
+    restated: Sequence[Row],
+    spent: pl.DataFrame | None = None,
+    endpoints: tuple[pl.DataFrame, pl.DataFrame] | None = None,
 ) -> Changes:
     """Return what changed since the period before, in one line, restatements included.
 
@@ -277,24 +288,28 @@ def changes(
         before: the same at the end of the period before.
         period: what the page covers.
         restated: ``SquadView.restated``.
+        spent: ``SquadView.counts``.
+        endpoints: ``latency/endpoints`` of the period, and of the one before.
     """
     parts = moves(now, before)
     when = f"the period before ({period.previous().label})"
     if not before.filter(pl.col("verdict") != "unjudged").height:
         why = f": {before['reason'][0]}" if before.height else ""
         text = f"**Since {when}:** there is no verdict of it to compare with{why}."
-    elif not parts:
-        text = f"**Since {when}:** every verdict is the same."
     else:
-        text = f"**Since {when}:** {words.listed(parts, most=_MOST_TOLD + 1)}."
-    if restated:
-        told = [restatement(row) for row in restated[:_MOST_TOLD]]
-        more = len(restated) - len(told)
-        text += f" **Restated:** {'; '.join(told)}"
-        text += f"; and {more:,} more." if more else "."
+        more = [
+            most_spent(now, spent) if spent is not None else None,
+            rank_moved(now, before),
+            worst_endpoint(*endpoints, named=True) if endpoints else None,
+        ]
+        moved = words.listed(parts, most=_MOST_TOLD + 1) or "every verdict is the same"
+        text = f"**Since {when}:** {'; '.join([moved, *filter(None, more)])}."
+    text += restated_line(restated, most=_MOST_TOLD)
     made = Made(
         "verdicts of the same objectives, each over its own window, at the end of both periods; "
-        "restated is what was published with other counts than the data has now",
+        "spent in between is what was bad in the period ÷ the budget; the first by budget spent "
+        "has the least left; restated is what was published with other counts than the data has "
+        "now",
         {"Objectives": now.height, "Restated windows": len(restated)},
         ["slo/days"],
     )

@@ -26,8 +26,17 @@ function afterPrint() {
   });
 }
 
+// In a bucket a page lies in the folder of its release, which goes one day: its feed stays at the top.
+function stayingFeeds() {
+  if (!location.protocol.startsWith('http')) return;
+  document.querySelectorAll('[type="application/atom+xml"]').forEach((one) => {
+    one.href = one.href.replace(/\/releases\/[^/]+\/feeds\//, '/feeds/');
+  });
+}
+
 startTables();
 startCharts();
+stayingFeeds();
 let resized = 0;
 addEventListener('resize', () => {
   clearTimeout(resized);

@@ -27,7 +27,7 @@ function drawBar(value, full, zero, given, text) {
     `<span class="n">${esc(text)}</span></span>`;
 }
 
-function drawSpark(heights) {
+function drawSpark(heights, told) {
   if (!heights || !heights.length) return NOTHING;
   let steps = '';
   let top = 0;
@@ -39,12 +39,13 @@ function drawSpark(heights) {
   });
   const says = top ? `highest at ${at} of ${heights.length}` : 'flat';
   return `<svg class="spark" viewBox="0 0 ${heights.length * 4} 22" aria-hidden="true">` +
-    `<path d="${steps}"/></svg><span class="hidden">${says}</span>`;
+    `${told ? `<title>${esc(told)}</title>` : ''}<path d="${steps}"/></svg>` +
+    `<span class="hidden">${esc(told || says)}</span>`;
 }
 
 function inside(column, i) {
   const value = column.values[i];
-  if (column.kind === 'spark') return drawSpark(value);
+  if (column.kind === 'spark') return drawSpark(value, column.says && column.says[i]);
   if (value === null) return NOTHING;
   const text = column.texts ? column.texts[i] : value;
   const given = column.verdicts ? column.verdicts[i] : null;

@@ -55,15 +55,23 @@ def joined(site: Path, here: Published, store: Store, run_id: str) -> Published:
             for name in store.files(f"{there}assets/")
             if not name.startswith(f"{there}assets/{INDEX_DATA}")
         ]
-        store.each(fetch, [*(page.path for page in come), *assets])
+        missed = {one.page.path: one for one in here.missed}
+        brought = [
+            one
+            for one in theirs.missed
+            if one.page.path not in missed or one.page.run_id > missed[one.page.path].page.run_id
+        ]
+        missed |= {one.page.path: one for one in brought}
+        store.each(fetch, [*(one.path for one in come), *(one.path for one in brought), *assets])
         both = replace(
             here,
             pages=list(Pages([*here.pages, *come])),
             services={**theirs.services, **here.services},
             history=list(dict.fromkeys([*theirs.history, run_id, *here.history])),
             fetched=fetched,
+            missed=list(missed.values()),
         )
-        release.build(both, [], {}, {})
+        release.build(both, [], {})
         release.check([])
         switch(release)
     finally:

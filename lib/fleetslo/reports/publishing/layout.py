@@ -136,6 +136,7 @@ def index_at_top(html: str, run_id: str) -> str:
     """Return the index of a release as readers open it, above the release's folder."""
     up = relative(INDEX, release_of(run_id) + INDEX)
     inside = re.sub(r'href="#', f'href="{up}#', html)  # a place on the page itself
+    inside = inside.replace(f'href="{FEEDS}', f'href="{relative(FEEDS, release_of(run_id))}/')
     head = '<meta charset="utf-8">'
     return inside.replace(head, f'{head}\n<base href="{release_of(run_id)}">', 1)
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fleetslo.charts import words
 from fleetslo.reports.publishing import layout
 from fleetslo.reports.publishing.layout import release_of
 from fleetslo.reports.publishing.pruning import kept_releases as kept_in
 from fleetslo.reports.publishing.reading import current
 from fleetslo.reports.publishing.retention import Kept
 from fleetslo.reports.publishing.store import open_store
-from fleetslo.reports.records.reading import records
 from fleetslo.reports.site import kept_releases, read_published
 from fleetslo.settings import Settings
 
@@ -76,19 +76,17 @@ def _bucket(settings: Settings) -> Place:
 
 
 def stale(home: Path) -> list[str]:
-    """Return in lines which reports the newest run that ended could not make.
-
-    Readers see the last good page of each, if there is one.
-    """
-    ended = (one for one in records(home) if one.outcome != "running")
-    record = next(ended, None)
-    if record is None or not record.missed:
+    """Return in lines which reports could not be made, since when and why, as the site tells it."""
+    missed = read_published(home / "site").missed
+    if not missed:
         return []
-    missed = [job.page for job in record.missed]
-    more = f"  and {len(missed) - _MOST_NAMED} more" if len(missed) > _MOST_NAMED else None
-    return [
-        f"run {record.run_id} did not make {len(missed)} of its {len(record.jobs)} reports;",
-        "of these readers see an earlier page, or none:",
-        *(f"  {page}" for page in missed[:_MOST_NAMED]),
-        *([more] if more else []),
+    lines = [
+        f"  {one.page.name}, {one.page.span.label}: "
+        + (f"stale since {words.moment(one.since, year=True)} UTC" if one.shown_on else "not made")
+        + f" ({one.reason})"
+        for one in missed[:_MOST_NAMED]
     ]
+    more = [f"  and {len(missed) - _MOST_NAMED} more"] if len(missed) > _MOST_NAMED else []
+    count = words.plural(len(missed), "report")
+    said = f"{count} could not be made; readers see an earlier page, or none:"
+    return [said, *lines, *more]

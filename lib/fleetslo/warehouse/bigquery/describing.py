@@ -75,6 +75,7 @@ def complete_until(warehouse: "BigQueryWarehouse") -> datetime | None:
     if not known:
         return None
     lasts = _newest(warehouse, known, days)
+    warehouse.reached = {table: last for table, last in lasts.items() if last is not None}
 
     def coarser(table: str, last: datetime) -> dict[str, timedelta]:
         return steps(warehouse, table, last, last + timedelta(microseconds=1))

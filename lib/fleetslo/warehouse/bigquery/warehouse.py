@@ -64,6 +64,7 @@ class BigQueryWarehouse(Warehouse):
         )
         self._given, self._patience = client, patience or Patience()
         self._watcher: Watcher = Silence()
+        self.reached: dict[str, datetime] = {}
 
     @property
     def dataset_id(self) -> str:
@@ -172,6 +173,10 @@ class BigQueryWarehouse(Warehouse):
         from fleetslo.warehouse.bigquery import describing
 
         return describing.describe(self)
+
+    def newest(self) -> dict[str, datetime]:
+        """Return the newest time of the tables that ``complete_until`` last looked at."""
+        return self.reached
 
     def complete_until(self) -> datetime | None:
         """Return the end of the newest hour or minute that the fact tables cover, or None."""
