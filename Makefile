@@ -75,6 +75,11 @@ airflow: .fleetslo/airflow/installed ## make the Airflow that a test of 'schedul
 	.fleetslo/airflow/bin/pip install --quiet --disable-pip-version-check apache-airflow==3.3.2
 	@touch $@
 
+# requirements.lock is everything; the other two are the parts of it that an image needs.
+PIN = uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header \
+  --python-version 3.11 --universal
 lock: ## pin the dependencies again (needs uv)
-	uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header \
-	  --python-version 3.11 --universal -o requirements.lock
+	$(PIN) --group dev -o requirements.lock
+	$(PIN) --no-annotate --constraint requirements.lock -o runtime.lock
+	uv pip compile --group build --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 --universal --no-annotate --constraint requirements.lock -o build.lock

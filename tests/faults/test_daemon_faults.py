@@ -1,56 +1,37 @@
 """A daemon that is killed, stopped, hung up and started twice, with batches that fail; all real."""
 
-import json
 import re
 import signal
 import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from daemon_project import DaemonProject
+from daemon_project import DaemonProject, fetch, metrics
 from fault_project import LINGER, gone, wait_for
 
-from fleetslo.reports.scheduling.timing import Timing
-
-pytestmark = pytest.mark.xdist_group("runs-notebooks")
+pytestmark = [pytest.mark.xdist_group("runs-notebooks"), pytest.mark.timeout(580)]
 
 
 @pytest.fixture
 def project(tmp_path, tiny_home):
     made = DaemonProject(tmp_path, f"duckdb://{tiny_home}/warehouse")
     made.report("period")
-    return made
+    yield made
+    made.end()
 
 
 @pytest.fixture
 def start(project):
-    """Starts daemons and commands, and ends those that a test has left."""
-    running = []
+    """Starts daemons, and commands."""
 
     def begin(*words):
-        process = project.command(*words) if words[:1] == ("backfill",) else project.daemon(*words)
-        running.append(process)
-        return process
+        return project.command(*words) if words[:1] == ("backfill",) else project.daemon(*words)
 
-    yield begin
-    for process in running:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+    return begin
 
 
-def last_due(days_ago=0):
-    """The day of the newest 06:00 in Berlin, or of one that lies so many days before it."""
-    now = datetime.now(UTC)
-    *_, newest = Timing("0 6 * * *", "Europe/Berlin").between(now - timedelta(days=3), now)
-    return (
-        newest.astimezone(ZoneInfo("Europe/Berlin")).date() - timedelta(days=days_ago)
-    ).isoformat()
-
-
-def ended(project, count, seconds=90):
+def ended(project, count, seconds=240):
     wait_for(
         lambda: len([one for one in project.runs() if one["outcome"] != "running"]) >= count,
         seconds,
@@ -71,7 +52,7 @@ def test_a_killed_daemon_takes_its_batch_along_and_the_next_one_catches_up(proje
     daemon.wait()
     for pid in pids:
         wait_for(lambda pid=pid: gone(pid), 30)
-    wait_for(lambda: project.outcomes() == [(last_due(), "cancelled")], 30)
+    wait_for(lambda: project.outcomes() == [(project.last_day(), "cancelled")], 30)
     before = project.settled()
     assert before < datetime.now(UTC) - timedelta(days=1)  # what was cut short is still to be done
     project.report("period")
@@ -79,7 +60,7 @@ def test_a_killed_daemon_takes_its_batch_along_and_the_next_one_catches_up(proje
     ended(project, 2)
     wait_for(lambda: project.settled() > before, 30)
     terminate(daemon)
-    assert project.outcomes() == [(last_due(), "cancelled"), (last_due(), "ok")]
+    assert project.outcomes() == [(project.last_day(), "cancelled"), (project.last_day(), "ok")]
     assert "2026-10-01_2026-11-01/one.html" in project.site()
     # A third one has nothing left to do.
     daemon = start()
@@ -89,19 +70,13 @@ def test_a_killed_daemon_takes_its_batch_along_and_the_next_one_catches_up(proje
 
 
 @pytest.mark.parametrize(("missed", "days"), [("latest", [0]), ("all", [2, 1, 0]), ("skip", [])])
+@pytest.mark.long
 def test_what_was_missed_is_run_as_the_policy_says(project, start, missed, days):
-    project.missed(0)
-    path = project.home / "schedule" / "state.json"
-    last = datetime.fromisoformat(last_due() + "T05:00:00+01:00") - timedelta(days=2)
-    record = json.loads(path.read_text())
-    record["settled_until"] = dict.fromkeys(record["settled_until"], last.isoformat())
-    path.write_text(json.dumps(record))
+    project.missed(2)
     daemon = start("--missed", missed)
-    wait_for(
-        lambda: (project.settled() or last) > datetime.now(UTC) - timedelta(days=1, hours=1), 120
-    )
+    wait_for(lambda: project.settled() == project.last_due(), 120)
     terminate(daemon)
-    assert project.outcomes() == [(last_due(day), "ok") for day in days]
+    assert project.outcomes() == [(project.last_day(day), "ok") for day in days]
     assert ("missed times are left out" in project.said()) == (missed != "all")
 
 
@@ -121,7 +96,7 @@ def test_the_first_signal_lets_a_batch_end_and_the_second_cancels_it(project, st
     assert daemon.poll() is None
     go.touch()
     assert daemon.wait(timeout=60) == 0
-    assert project.outcomes() == [(last_due(), "ok")]
+    assert project.outcomes() == [(project.last_day(), "ok")]
     settled = project.settled()
     go.unlink()
     begun.unlink()
@@ -134,16 +109,17 @@ def test_the_first_signal_lets_a_batch_end_and_the_second_cancels_it(project, st
         daemon.send_signal(signal.SIGTERM)
         wait_for(lambda said=said, count=count: project.said().count(said) > count)
     assert daemon.wait(timeout=60) == 0
-    assert project.outcomes()[1:] == [(last_due(), "cancelled")]
+    assert project.outcomes()[1:] == [(project.last_day(), "cancelled")]
     assert project.settled() < settled  # it is due again
 
 
+@pytest.mark.long
 def test_only_what_failed_is_tried_again(project, start):
     project.missed(2)
     project.schedule(
         "reports:\n"
-        "- {notebook: reports/one, for_each: {query: fleet/services, column: service}, every: day, "
-        "zone: Europe/Berlin, period: 2026-10, retries: 1}\n"
+        "- {notebook: reports/one, for_each: {query: fleet/services, column: service}, "
+        f"{project.daily}}}\n"
     )
     project.report(
         "from pathlib import Path\nseen = Path(f'{service}.seen')\nfirst = not seen.exists()\n"
@@ -159,13 +135,18 @@ def test_only_what_failed_is_tried_again(project, start):
         "checkout"
     ]
     assert second["planned"] == first["planned"]
+    assert [(run["trigger"], run["attempt"]) for run in (first, second)] == [
+        ("schedule", 1),
+        ("schedule", 2),
+    ]
     terminate(daemon)
     # The day is made, in two runs; a backfill has nothing to do.
-    day = last_due()
+    day = project.last_day()
     assert project.command("backfill", "--from", day, "--to", day).wait(timeout=60) == 0
     assert "1 of 1 are made already" in project.said()
 
 
+@pytest.mark.long
 def test_what_keeps_failing_is_given_up_and_counted(project, start):
     project.missed(2)
     project.report("raise ValueError('broken')")
@@ -173,16 +154,10 @@ def test_what_keeps_failing_is_given_up_and_counted(project, start):
     wait_for(lambda: ": failed: one" in project.said(), 120)
     assert [outcome for _, outcome in project.outcomes()] == ["failed", "failed"]
     assert project.settled() > datetime.now(UTC) - timedelta(days=1)
-    port = re.search(r"127\.0\.0\.1:(\d+)/metrics", project.said())[1]
-    metrics = fetch(port, "metrics")
-    assert 'fleetslo_report_failures_total{report="one"} 1.0' in metrics
-    assert "fleetslo_report_last_success_timestamp_seconds{" not in metrics
+    figures = metrics(project)
+    assert figures['fleetslo_report_failures_total{report="one"}'] == 1
+    assert 'fleetslo_report_last_success_timestamp_seconds{report="one"}' not in figures
     terminate(daemon)
-
-
-def fetch(port, path):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
-        return answer.read().decode()
 
 
 def test_a_report_that_is_due_is_made_and_its_figures_are_served(project, start):
@@ -191,29 +166,25 @@ def test_a_report_that_is_due_is_made_and_its_figures_are_served(project, start)
         "reports:\n- {notebook: reports/one, cron: '*/10 * * * * *', zone: Asia/Tokyo, period: 2026-10}\n"
     )
     daemon = start("--metrics", "127.0.0.1:0")
-    ended(project, 2, 120)
-    port = re.search(r"127\.0\.0\.1:(\d+)/metrics", project.said())[1]
-    wait_for(lambda: "fleetslo_report_last_success_timestamp_seconds{" in fetch(port, "metrics"))
-    figures = dict(
-        line.rsplit(" ", 1) for line in fetch(port, "metrics").splitlines() if line[:1] not in "#"
-    )
+    ended(project, 2)
+    last = 'fleetslo_report_last_success_timestamp_seconds{report="one"}'
+    wait_for(lambda: last in metrics(project))
+    figures = metrics(project)
     now = datetime.now(UTC).timestamp()
     label = '{report="one"}'
-    assert (
-        now - 120 < float(figures["fleetslo_report_last_success_timestamp_seconds" + label]) <= now
-    )
-    assert 0 < float(figures["fleetslo_report_duration_seconds" + label]) < 120
-    assert float(figures["fleetslo_report_failures_total" + label]) == 0
-    upcoming = float(figures["fleetslo_report_next_run_timestamp_seconds" + label])
+    assert now - 120 < figures[last] <= now
+    assert 0 < figures["fleetslo_report_duration_seconds" + label] < 120
+    assert figures["fleetslo_report_failures_total" + label] == 0
+    upcoming = figures["fleetslo_report_next_run_timestamp_seconds" + label]
     assert upcoming % 10 == 0
     assert {
         "fleetslo_queue_length",
         "fleetslo_batches_running",
         "fleetslo_read_bytes_total",
     } <= figures.keys()
-    assert fetch(port, "healthz") == "ok\n"
+    assert fetch(project, "healthz") == "ok\n"
     with pytest.raises(urllib.error.HTTPError, match="404"):
-        fetch(port, "etc/passwd")
+        fetch(project, "etc/passwd")
     terminate(daemon)
     # Each time once: no two runs began at the same scheduled time.
     begun = re.findall(r"one of (\S+ \S+) JST: begins", project.said())
@@ -230,11 +201,11 @@ def test_a_hang_up_reads_the_schedule_again_and_a_wrong_one_changes_nothing(proj
     wait_for(lambda: "the schedule stays as it was" in project.said())
     assert "there is no key 'evry'" in project.said()
     assert project.settled() is not None
-    project.schedule("reports:\n- {notebook: reports/one, every: month, zone: Europe/Berlin}\n")
+    project.schedule("reports:\n- {notebook: reports/one, cron: 0 6 29 2 *}\n")
     daemon.send_signal(signal.SIGHUP)
     wait_for(lambda: "the schedule is read again: 1 report" in project.said())
     assert project.settled() is None
-    assert project.settled("0 0 6 1 * * Europe/Berlin") is not None
+    assert project.settled("0 0 6 29 2 * UTC") is not None
     second = project.daemon()
     assert second.wait(timeout=60) == 2
     assert "another 'fleetslo schedule' runs the schedule of" in project.said()
@@ -242,6 +213,7 @@ def test_a_hang_up_reads_the_schedule_again_and_a_wrong_one_changes_nothing(proj
     assert project.runs() == []
 
 
+@pytest.mark.long
 def test_a_backfill_makes_the_days_that_are_not_made(project, start):
     project.schedule(
         "reports:\n- {notebook: reports/one, every: week, zone: Asia/Tokyo, period: 28d}\n"
@@ -256,6 +228,7 @@ def test_a_backfill_makes_the_days_that_are_not_made(project, start):
     # The Mondays of this stretch; every report ends on its own.
     mondays = ["2026-10-12", "2026-10-19", "2026-10-26"]
     assert sorted(project.outcomes()) == [(day, "ok") for day in mondays]
+    assert {(run["trigger"], run["attempt"]) for run in project.runs()} == {("backfill", 1)}
     assert "2026-09-28_2026-10-26/one.html" in project.site()
     assert "2026-09-14_2026-10-12/one.html" in project.site()
     assert fill() == 0
@@ -277,10 +250,10 @@ def test_a_backfill_makes_the_days_that_are_not_made(project, start):
 
 def test_a_stopped_backfill_cancels_what_runs(project, start):
     project.report(LINGER)
-    process = start("backfill", "--from", last_due(2), "--to", last_due())
+    process = start("backfill", "--from", project.last_day(2), "--to", project.last_day())
     pids = project.pids("a")
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     for pid in pids:
         wait_for(lambda pid=pid: gone(pid), 10)
-    assert project.outcomes() == [(last_due(2), "cancelled")]
+    assert project.outcomes() == [(project.last_day(2), "cancelled")]

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from fleetslo import cli
 from fleetslo.reports.schedule import read_schedule
+from fleetslo.reports.scheduling.metrics import Metrics
 from fleetslo.reports.telling.recipients import read_recipients
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +144,23 @@ def test_the_recipients_of_the_readme_are_sound(
     read = read_recipients()
     assert read is not None
     assert list(read.recipients) == ["payments", "everyone", "operators"]
+
+
+def test_the_metrics_and_alert_rules_are_of_metrics_that_are_served() -> None:
+    families = {
+        one.name + "_total" if one.type == "counter" else one.name
+        for one in Metrics().registry.collect()
+    }
+    table = TEXTS["README.md"].partition("| metric | says |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(fleetslo_\w+)`", table)) == families
+    (group,) = yaml.safe_load((ROOT / "docs" / "prometheus-alerts.yaml").read_text())["groups"]
+    named = set()
+    for rule in group["rules"]:
+        assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["annotations"].keys() == {"summary", "action"}
+        named |= set(re.findall(r"fleetslo_\w+", rule["expr"]))
+    assert named == families - {"fleetslo_batches_running"}
+    assert "fleetslo_batches_running" in str(group)
 
 
 def test_the_schedule_of_the_readme_is_sound(tmp_path: Path) -> None:

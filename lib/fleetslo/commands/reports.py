@@ -1,11 +1,13 @@
 """``fleetslo report`` and ``fleetslo run``."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from fleetslo.commands.screen import batch_progress, complain, pairs, say, table
+from fleetslo.commands.telling import told_afterwards
 from fleetslo.commands.warehouse import Address
 
 
@@ -85,6 +87,9 @@ def run(
     wait: Annotated[
         bool, typer.Option("--wait", help="wait for a batch that runs, instead of giving up")
     ] = False,
+    tell: Annotated[
+        bool, typer.Option("--tell", help="tell the people in notebooks/recipients.yaml of it")
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="show what would run, and stop")] = False,
     jobs: Annotated[int | None, typer.Option(help="notebooks run at once")] = None,
     warehouse: Address = None,
@@ -101,8 +106,9 @@ def run(
     ] = None,
 ) -> None:
     """Run every report of notebooks/schedule.yaml and publish the site."""
+    from fleetslo.errors import UsageError
     from fleetslo.reports.executed import is_kept
-    from fleetslo.reports.manifest import Occasion
+    from fleetslo.reports.manifest import Occasion, new_run_id
     from fleetslo.reports.running import plan_schedule, run_schedule
     from fleetslo.reports.scheduling.leash import stop_when_closed
     from fleetslo.reports.scheduling.planning import Choice
@@ -117,7 +123,14 @@ def run(
         return
     if leash is not None:
         stop_when_closed(leash)
-    with batch_progress() as watch:
+    if tell and shard:
+        raise UsageError(
+            "shards do not know of each other, so a squad would hear of each; leave --tell out, "
+            "and run 'fleetslo tell --only REPORT' when all of them are done"
+        )
+    run_id = run_id or new_run_id()
+    telling = told_afterwards(run_id, only or [], every) if tell else nullcontext()
+    with telling, batch_progress() as watch:
         done = run_schedule(
             settings,
             as_of=as_of,

@@ -71,17 +71,26 @@ def schedule(
     from fleetslo.reports.scheduling.daemon import Daemon
     from fleetslo.reports.scheduling.memory import Memory, alone
     from fleetslo.reports.scheduling.metrics import Metrics, listen_address, serving
+    from fleetslo.reports.scheduling.past import last_successes
     from fleetslo.settings import load_settings
 
     settings = load_settings({"warehouse": warehouse, "jobs": jobs}).settings
     address = listen_address(metrics) if metrics else None
-    figures = Metrics()
+    figures = Metrics(last_successes(settings.home))
     with alone(settings.home):
         daemon = Daemon(
             Memory(settings.home),
-            Attempts(settings.home, flags=_flags(warehouse, jobs), first_wait_s=wait, say=complain),
+            Attempts(
+                settings.home,
+                trigger="schedule",
+                flags=_flags(warehouse, jobs),
+                first_wait_s=wait,
+                say=complain,
+            ),
+            settings.home,
             missed=missed.value,
             at_once=at_once,
+            wait_s=wait,
             watcher=figures,
             say=complain,
         )
@@ -118,9 +127,11 @@ def export(
     from fleetslo.reports.scheduling.exports.files import files_for
     from fleetslo.reports.scheduling.exports.parts import Surroundings
     from fleetslo.reports.scheduling.groups import groups_of
+    from fleetslo.reports.telling.recipients import read_recipients
 
     groups = groups_of(read_schedule())
-    files = files_for(to.value, groups, Surroundings(project, image, shards))
+    tells = read_recipients() is not None
+    files = files_for(to.value, groups, Surroundings(project, image, shards, tells))
     for name, text in files.items():
         if output is None:
             say(f"# {name}\n{text}")
@@ -170,7 +181,11 @@ def backfill(
         say("nothing is scheduled on these days")
         return
     attempts = Attempts(
-        settings.home, flags=_flags(warehouse, jobs), first_wait_s=wait, say=complain
+        settings.home,
+        trigger="backfill",
+        flags=_flags(warehouse, jobs),
+        first_wait_s=wait,
+        say=complain,
     )
     ended = fill(wanted, attempts, settings.home, at_once=at_once, again=again, say=complain)
     say(f"{len(ended)} batches were run")

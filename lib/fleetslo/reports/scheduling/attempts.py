@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from fleetslo import errors
 from fleetslo.reports.manifest import new_run_id
@@ -27,8 +28,8 @@ _FINAL = (
 )
 _LONGEST_WAIT_S = 3600.0
 
-# The command in a process of its own; -P: a module in the current folder is none of ours.
-_COMMAND = (sys.executable, "-P", "-c", "from fleetslo.cli import main; main()")
+COMMAND = (sys.executable, "-P", "-c", "from fleetslo.cli import main; main()")
+"""The tool in a process of its own; -P: a module in the current folder is none of ours."""
 
 
 @dataclass
@@ -52,11 +53,13 @@ class Attempts:
         self,
         home: Path,
         *,
+        trigger: Literal["schedule", "backfill"],
         flags: Sequence[str] = (),
         first_wait_s: float = 60.0,
         say: Callable[[str], None],
     ) -> None:
         self._home = home
+        self._trigger = trigger
         self._flags = flags
         self._first_wait_s = first_wait_s
         self._say = say
@@ -72,10 +75,11 @@ class Attempts:
                 with suppress(ProcessLookupError):
                     child.send_signal(signal.SIGTERM)
 
-    def run(self, due: Due) -> Ended:
+    def run(self, due: Due, begins: Callable[[str], None] = lambda _: None) -> Ended:
         """Run a group until all its pages are made, or its entries have no retry left.
 
-        Only what failed is made again, with a wait that doubles each time.
+        Only what failed is made again, with a wait that doubles each time. ``begins`` is told the
+        name of each run before it begins.
         """
         ended = Ended(due, "failed")
         entries: Sequence[Entry] = due.group.entries
@@ -85,7 +89,8 @@ class Attempts:
             if attempt and self._cancelled.wait(wait_s):
                 break
             run_id = new_run_id()
-            code = self._batch(due, run_id, [entry.name for entry in entries], retry)
+            begins(run_id)
+            code = self._batch(due, run_id, attempt + 1, [entry.name for entry in entries], retry)
             record = read_record(self._home, run_id)
             if record is not None:
                 ended.records.append(record)
@@ -108,10 +113,11 @@ class Attempts:
             ended.outcome = "cancelled"
         return ended
 
-    def _batch(self, due: Due, run_id: str, names: Sequence[str], retry: str) -> int:
+    def _batch(self, due: Due, run_id: str, attempt: int, names: Sequence[str], retry: str) -> int:
         """Run one batch and return its exit code; the batch stops when this process is gone."""
         theirs, ours = os.pipe()
-        command = [*_COMMAND, "run", "--wait", "--as-of", due.as_of, "--run-id", run_id]
+        command = [*COMMAND, "run", "--wait", "--as-of", due.as_of, "--run-id", run_id]
+        command += ["--trigger", self._trigger, "--attempt", f"{attempt}"]
         command += [word for name in names for word in ("--only", name)]
         command += ["--retry", retry] if retry else []
         command += ["--leash", str(theirs), *self._flags]

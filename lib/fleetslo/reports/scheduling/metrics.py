@@ -1,9 +1,10 @@
 """What the daemon does, for a monitor: ``/healthz`` and ``/metrics``."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -18,10 +19,14 @@ _HANGS_S = 120.0
 
 
 class Metrics:
-    """The figures, in a registry of their own; labels are the names of reports in the schedule."""
+    """The figures, in a registry of their own; labels are the names of reports in the schedule.
 
-    def __init__(self) -> None:
+    ``made`` says when a report was last made before this daemon began.
+    """
+
+    def __init__(self, made: Mapping[str, datetime] | None = None) -> None:
         self.registry = CollectorRegistry()
+        self._made = dict(made or {})
         report = ["report"]
         self._success = Gauge(
             "fleetslo_report_last_success_timestamp_seconds",
@@ -52,23 +57,35 @@ class Metrics:
             "Bytes that the questions of batches read.",
             registry=self.registry,
         )
+        self._tell_failures = Counter(
+            "fleetslo_tell_failures_total",
+            "Times that not everybody could be told of a batch.",
+            registry=self.registry,
+        )
+        self._untold = Gauge(
+            "fleetslo_tell_waiting",
+            "Batches that people could not be told of yet.",
+            registry=self.registry,
+        )
         self.waiting = Gauge(
             "fleetslo_queue_length", "Batches that are due and wait.", registry=self.registry
         )
         self.running = Gauge(
             "fleetslo_batches_running", "Batches that run.", registry=self.registry
         )
-        self.looked_at = datetime.now(UTC)
+        self.looked_s = time.monotonic()
 
     def planned(self, groups: Sequence[Group], now: datetime) -> None:
         """Keep when each report is due next, and forget those that are not in the schedule."""
-        self.looked_at = now
+        self.looked_s = time.monotonic()
         self._next.clear()
         for group in groups:
             due = group.timing.after(now).timestamp()
             for name in group.names:
                 self._next.labels(name).set(due)
                 self._failures.labels(name)
+                if name in self._made:
+                    self._success.labels(name).set(self._made.pop(name).timestamp())
 
     def ended(self, ended: Ended) -> None:
         """Count what became of a batch; a cancelled one is no failure."""
@@ -87,6 +104,12 @@ class Metrics:
                 self._failures.labels(name).inc()
             else:
                 self._success.labels(name).set_to_current_time()
+
+    def told(self, well: bool, waiting: int) -> None:
+        """Count what could not be told."""
+        if not well:
+            self._tell_failures.inc()
+        self._untold.set(waiting)
 
 
 def listen_address(text: str) -> tuple[str, int]:
@@ -120,8 +143,7 @@ def serving(
             if self.path == "/metrics":
                 self._answer(200, CONTENT_TYPE_LATEST, generate_latest(metrics.registry))
             elif self.path == "/healthz":
-                age_s = (datetime.now(UTC) - metrics.looked_at).total_seconds()
-                well = age_s < _HANGS_S
+                well = time.monotonic() - metrics.looked_s < _HANGS_S
                 said = b"ok\n" if well else b"the schedule was not looked at for two minutes\n"
                 self._answer(200 if well else 503, "text/plain", said)
             else:

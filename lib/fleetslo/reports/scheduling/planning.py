@@ -97,7 +97,7 @@ def plan_run(fleet: Fleet, entries: Sequence[Entry], choice: Choice, home: Path)
         again = {job.path for job in record.missed}
     part = _part(choice.shard)
     kept = choose(entries, every=choice.every, only=choice.only)
-    as_of = _day(choice.as_of, kept) or f"{fleet.last_day:%Y-%m-%d}"
+    as_of = day_of(choice.as_of, kept) or f"{fleet.last_day:%Y-%m-%d}"
     subjects = Subjects(fleet, as_of)
     whole = plan_jobs(kept, as_of=as_of, subjects=subjects)
     jobs = keep_named(whole, choice.only)
@@ -130,7 +130,12 @@ def _part(text: str) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _day(as_of: str, entries: Sequence[Entry]) -> str:
+def day_of(as_of: str, entries: Sequence[Entry]) -> str:
+    """Return a day as it was asked for; TODAY is the present one in the zone of the reports.
+
+    Raises:
+        UsageError: it is not the same day for all of them.
+    """
     if as_of != TODAY:
         return as_of
     zones = sorted({entry.zone for entry in entries})

@@ -1,7 +1,7 @@
 """What a batch has to say to whom: one message per squad, one of the fleet, one of failures."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote, urljoin
@@ -18,10 +18,17 @@ _ORDER = {"missed": 0, "at_risk": 1, "unjudged": 2, "met": 3}
 
 @dataclass(frozen=True)
 class Failed:
-    """A report of the batch that came to no page: its page's name, and why in one line."""
+    """A report of the batch that came to no page: its page's name, and why in one line.
+
+    ``entry`` is its name in the schedule, ``run_id`` the run in which it failed last, ``path`` the
+    page's.
+    """
 
     page: str
     says: str
+    entry: str = ""
+    run_id: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,20 +36,40 @@ class Batch:
     """What became of a batch, as far as people are told of it.
 
     Attributes:
-        run_id: name of the run.
+        run_ids: names of its runs, the oldest first: attempts, or shards.
         pages: the pages that it published.
         failed: the reports that it could not make.
         told: what it published of each objective: rows of the ledger.
         before: what earlier runs had published: rows of the ledger.
         site: where readers open the site; empty where nobody said.
+        entries: by the path of a page, the report of the schedule that it belongs to.
+        good: the paths of the pages that it made, or had been made before.
     """
 
-    run_id: str
+    run_ids: Sequence[str]
     pages: Sequence[Page]
     failed: Sequence[Failed]
     told: pl.DataFrame
     before: pl.DataFrame
     site: str = ""
+    entries: Mapping[str, str] = field(default_factory=dict)
+    good: Collection[str] = ()
+
+    def of(self, run_ids: Sequence[str]) -> "Batch":
+        """Return what came of some of its runs."""
+        return replace(
+            self,
+            pages=[page for page in self.pages if page.run_id in run_ids],
+            failed=[one for one in self.failed if one.run_id in run_ids],
+        )
+
+    def only(self, wanted: Callable[[str], bool]) -> "Batch":
+        """Return what came of those reports of the schedule that are wanted."""
+        return replace(
+            self,
+            pages=[page for page in self.pages if wanted(self.entries.get(page.path, ""))],
+            failed=[one for one in self.failed if wanted(one.entry)],
+        )
 
 
 @dataclass(frozen=True)
@@ -90,7 +117,7 @@ def message_for(
         about: what they want to know of.
         squad: whose services, where that is a squad.
     """
-    key = f"{batch.run_id}/{name}"
+    key = f"{batch.run_ids[-1]}/{name}"
     if about == "failures":
         return _of_failures(batch, key) if batch.failed else None
     page = next(
@@ -147,7 +174,7 @@ def _of_failures(batch: Batch, key: str) -> Message:
     lines = [Line(f"{one.page}: {one.says}") for one in batch.failed[:_MOST]]
     if count > _MOST:
         lines.append(Line(f"and {count - _MOST} more"))
-    subject = f"{words.plural(count, 'report')} of run {batch.run_id} failed"
+    subject = f"{words.plural(count, 'report')} of run {batch.run_ids[-1]} failed"
     good = len(batch.pages)
     others = f"{words.plural(good, 'other page')} {'was' if good == 1 else 'were'} published"
     sentence = f"{subject}; {others}. The pages of the run before stay."

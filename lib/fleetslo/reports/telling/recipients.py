@@ -16,7 +16,7 @@ when something is sent.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -81,6 +81,30 @@ class Recipients(_Strict):
         if mailed and self.smtp is None:
             raise ValueError(f"{mailed[0]} is told by e-mail; say smtp: {{host: …}}")
         return self
+
+    def check(self, meant: Mapping[str, Sequence[str]]) -> None:
+        """Refuse reports that are meant for somebody who is not here.
+
+        Raises:
+            SettingsError: one is.
+        """
+        for report, names in meant.items():
+            for name in names:
+                if name not in self.recipients:
+                    raise SettingsError(
+                        f"schedule.yaml: {report}: tell: there is no {name!r} in {FILE}."
+                        f"{nearest(name, list(self.recipients))}"
+                    )
+
+    def hear(self, name: str, meant: Sequence[str]) -> bool:
+        """Return whether somebody hears of a report that is meant for these.
+
+        Where it names nobody, everybody does; of those who are told of failures, and of the
+        others, each apart.
+        """
+        failures = self.recipients[name].failures
+        alike = [one for one in meant if self.recipients[one].failures == failures]
+        return not alike or name in alike
 
 
 def read_recipients() -> Recipients | None:

@@ -1,20 +1,13 @@
-"""Telling people of a run: whoever ``recipients.yaml`` names, once each."""
+"""Telling people of a batch: whoever ``recipients.yaml`` names, once each."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-import polars as pl
-
 from fleetslo.errors import FleetsloError
-from fleetslo.published import read_published_numbers
-from fleetslo.reports.page import Page
-from fleetslo.reports.records.model import JobRecord
-from fleetslo.reports.records.reading import find_run, read_run
-from fleetslo.reports.site import read_published
 from fleetslo.reports.telling import ledger, mail, slack
-from fleetslo.reports.telling.messages import Batch, Failed, Message, message_for
+from fleetslo.reports.telling.messages import Batch, Message, message_for
+from fleetslo.reports.telling.reading import read_batch
 from fleetslo.reports.telling.recipients import Recipient, Recipients, resolved
 from fleetslo.settings import Settings
 
@@ -39,64 +32,103 @@ class Notice:
 def tell(
     settings: Settings,
     recipients: Recipients,
-    run_id: str,
+    run_ids: Sequence[str],
     *,
+    lost: Sequence[str] = (),
+    meant: Mapping[str, Sequence[str]] | None = None,
     dry_run: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> list[Notice]:
-    """Tell every recipient of a run what it has for them, and return what became of each.
+    """Tell every recipient of a batch what it has for them, and return what became of each.
 
     A message that cannot be sent does not keep the others; it is tried again when this is asked
-    again. Nothing is sent twice.
+    again. Nothing is sent twice of one run: of a batch of which a recipient has heard a part, the
+    rest is told. Nor is a failure, while it stays the same.
 
     Args:
         settings: where runs and site lie.
         recipients: who is told, and how.
-        run_id: the run.
+        run_ids: the runs of the batch, the oldest first: its attempts, or its shards.
+        lost: reports that came to nothing; see ``read_batch``.
+        meant: by the name of a report, for which recipients it is; see ``Recipients.hear``.
         dry_run: send nothing and write nothing down.
         environ: where secrets are found; this process's environment when None.
 
     Raises:
         UnknownName: there is no such run.
+        SettingsError: a report is meant for somebody who is not there.
         OutputError: what was told cannot be written down.
     """
-    batch = read_batch(settings.home, run_id, recipients.site)
-    due = list(_due(batch, recipients))
+    recipients.check(meant or {})
+    batch = read_batch(settings.home, run_ids, recipients.site, lost=lost)
     if dry_run:
-        return [Notice(name, channel, message, "dry") for name, channel, message in due]
+        due = _due(batch, recipients, meant or {})
+        return [Notice(name, channel, message, "dry") for name, channel, _, message in due]
     notices = []
-    with ledger.told(settings.home, run_id) as known:
-        for name, channel, message in due:
+    with ledger.opened(settings.home) as book:
+        books = {run_id: book.of(run_id) for run_id in run_ids}
+        known = book.failures
+        known.came_good(batch.good)
+        for name, channel, heard, message in _due(batch, recipients, meant or {}):
             what = f"{name}/{channel}"
-            state = known.entries.get(what)
-            if state in (ledger.SENT, ledger.SENDING):
-                said = "before" if state == ledger.SENT else "perhaps"
+            states = {run_id: book.entries.get(what) for run_id, book in books.items()}
+            fresh = [one for one in states if states[one] not in (ledger.SENT, ledger.SENDING)]
+            news = _news(heard.of(fresh), what, known)
+            rest = _message(news, name, recipients.recipients[name])
+            if rest is None:
+                said = "perhaps" if ledger.SENDING in states.values() else "before"
                 notices.append(Notice(name, channel, message, said))
                 continue
-            known.note(what, ledger.SENDING)
+            _note(books, fresh, what, ledger.SENDING)
             try:
-                _send(channel, message, recipients, recipients.recipients[name], environ)
+                _send(channel, rest, recipients, recipients.recipients[name], environ)
             except FleetsloError as error:
-                known.note(what, ledger.FAILED)
-                notices.append(Notice(name, channel, message, "failed", str(error)))
+                _note(books, fresh, what, ledger.FAILED)
+                notices.append(Notice(name, channel, rest, "failed", str(error)))
             else:
-                known.note(what, ledger.SENT)
-                notices.append(Notice(name, channel, message, "sent"))
+                _note(books, fresh, what, ledger.SENT)
+                if recipients.recipients[name].failures:
+                    known.note(what, {one.path or one.page: one.says for one in news.failed})
+                notices.append(Notice(name, channel, rest, "sent"))
     return notices
 
 
-def _due(batch: Batch, recipients: Recipients) -> Iterator[tuple[str, Channel, Message]]:
+def _news(batch: Batch, what: str, known: ledger.Failures) -> Batch:
+    """Return a batch, without its failures where somebody has heard of all of them already."""
+    if all(known.knows(what, one.path or one.page, one.says) for one in batch.failed):
+        return replace(batch, failed=[])
+    return batch
+
+
+def _note(books: Mapping[str, ledger.Told], run_ids: Sequence[str], what: str, state: str) -> None:
+    for run_id in run_ids:
+        books[run_id].note(what, state)
+
+
+def _due(
+    batch: Batch, recipients: Recipients, meant: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, Channel, Batch, Message]]:
+    """Yield recipient, channel, what of the batch is for them, and the message of all that."""
     for name, one in recipients.recipients.items():
-        about: Literal["squad", "fleet", "failures"] = (
-            "failures" if one.failures else "fleet" if one.fleet else "squad"
-        )
-        message = message_for(batch, name, about, one.squad)
+
+        def is_for(entry: str, name: str = name) -> bool:
+            return recipients.hear(name, meant.get(entry, ()))
+
+        heard = batch.only(is_for)
+        message = _message(heard, name, one)
         if message is None:
             continue
         if one.email:
-            yield name, "email", message
+            yield name, "email", heard, message
         if one.webhook:
-            yield name, "webhook", message
+            yield name, "webhook", heard, message
+
+
+def _message(batch: Batch, name: str, one: Recipient) -> Message | None:
+    about: Literal["squad", "fleet", "failures"] = (
+        "failures" if one.failures else "fleet" if one.fleet else "squad"
+    )
+    return message_for(batch, name, about, one.squad)
 
 
 def _send(
@@ -111,36 +143,3 @@ def _send(
     elif recipients.smtp is not None:
         written = mail.written(message, recipients.sender, recipient.email)
         mail.send(written, recipients.smtp, environ)
-
-
-def read_batch(home: Path, run_id: str, site: str) -> Batch:
-    """Return what became of a run, from its manifest, the site and the ledger.
-
-    Raises:
-        UnknownName: there is no such run.
-        OutputError: one of them is damaged.
-    """
-    record = read_run(home, find_run(home, run_id))
-    numbers = read_published_numbers(home)
-    return Batch(
-        run_id=run_id,
-        pages=_pages(home, run_id),
-        failed=[_failed(job) for job in record.missed if job.outcome is not None],
-        told=numbers.filter(pl.col("run_id") == run_id),
-        before=numbers.filter(pl.col("run_id") < run_id),
-        site=site,
-    )
-
-
-def _pages(home: Path, run_id: str) -> list[Page]:
-    """Return the pages that a run published, as far as no later one has replaced them."""
-    published = read_published(home / "site")
-    return [page for page in published.pages if page.run_id == run_id]
-
-
-def _failed(job: JobRecord) -> Failed:
-    said, cell = "", ""
-    if job.failure is not None:
-        said = f"{job.failure.error}: {job.failure.message}".strip(": ")
-        cell = f"cell {job.failure.cell}, " if job.failure.cell else ""
-    return Failed(job.page, " ".join(f"{job.outcome}: {cell}{said}".split()).rstrip(": "))

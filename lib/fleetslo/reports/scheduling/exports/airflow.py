@@ -8,6 +8,7 @@ from fleetslo.reports.scheduling.exports.parts import (
     Surroundings,
     by_name,
     five_fields,
+    telling,
     words,
 )
 from fleetslo.reports.scheduling.groups import Group
@@ -26,9 +27,11 @@ _DAY = "{{ (logical_date or dag_run.run_after).astimezone(dag.timezone).strftime
 
 
 def dags(groups: Sequence[Group], surroundings: Surroundings) -> dict[str, str]:
-    """Return one Python file; a DAG per group, in it a task per shard.
+    """Return one Python file; a DAG per group, in it a task per shard, and one that tells people.
 
-    Tasks run in the project folder of the worker, with the worker's own environment.
+    That one is a teardown: it comes when no task has an attempt left, and a mail server that is
+    away does not fail the DAG. Tasks run in the project folder of the worker, with the worker's
+    own environment.
 
     Raises:
         SettingsError: an expression with seconds, or two groups of one name.
@@ -41,16 +44,15 @@ def _dag(name: str, group: Group, surroundings: Surroundings) -> str:
     zone = group.timing.zone
     shards = surroundings.shards
     parts = [f" --shard {n}/{shards}" for n in range(1, shards + 1)] if shards > 1 else [""]
+    names = ["run"] if len(parts) == 1 else [f"run_{n}" for n in range(1, len(parts) + 1)]
+    run = words(group, as_of=_DAY)
     tasks = [
-        f"""\
-    BashOperator(
-        task_id={"run" if len(parts) == 1 else f"run_{n}"!r},
-        bash_command={_command(group, surroundings, part)!r},
-        append_env=True,
-    )
-"""
-        for n, part in enumerate(parts, start=1)
+        f"    {name} = {_task(name, _command(run, surroundings) + part)}\n"
+        for name, part in zip(names, parts, strict=True)
     ]
+    if surroundings.tells:
+        tell = _task("tell", _command(telling(group, as_of=_DAY), surroundings))
+        tasks.append(f"    [{', '.join(names)}] >> {tell}.as_teardown()\n")
     return f"""
 with DAG(
     dag_id={name!r},
@@ -65,11 +67,18 @@ with DAG(
 {"".join(tasks)}"""
 
 
-def _command(group: Group, surroundings: Surroundings, part: str) -> str:
-    command = " ".join(
-        f'"{word}"' if word == _DAY else _plain(word) for word in words(group, as_of=_DAY)
-    )
-    return f"cd {_plain(surroundings.project)} && .venv/bin/fleetslo {command}{part}"
+def _task(name: str, command: str) -> str:
+    return f"""\
+BashOperator(
+        task_id={name!r},
+        bash_command={command!r},
+        append_env=True,
+    )"""
+
+
+def _command(said: Sequence[str], surroundings: Surroundings) -> str:
+    command = " ".join(f'"{word}"' if word == _DAY else _plain(word) for word in said)
+    return f"cd {_plain(surroundings.project)} && .venv/bin/fleetslo {command}"
 
 
 def _plain(word: str) -> str:

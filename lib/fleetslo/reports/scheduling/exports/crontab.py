@@ -32,7 +32,7 @@ def crontab(groups: Sequence[Group], surroundings: Surroundings) -> dict[str, st
         command = (
             "set -a; [ ! -r /etc/fleetslo/env ] || . /etc/fleetslo/env; set +a; "
             f"cd {shlex.quote(surroundings.project)} && .venv/bin/fleetslo "
-            f"{shlex.join(words(group))}"
+            f"{shlex.join(words(group))}{' --tell' if surroundings.tells else ''}"
         )
         # To cron, a bare % ends the command.
         escaped = command.replace("%", r"\%")

@@ -24,7 +24,8 @@ def manifests(groups: Sequence[Group], surroundings: Surroundings) -> dict[str, 
     """Return a CronJob for each group and, with shards, a Job to run it once by hand.
 
     Batches keep their home folder in the volume claim ``fleetslo-home``, which shards share, and
-    take settings from the config map and credentials from the secret named ``fleetslo``.
+    take settings from the config map and credentials from the secret named ``fleetslo``. Where a
+    batch is one pod, it tells people; shards do not know of each other, and tell nobody.
 
     Raises:
         SettingsError: an expression with seconds, or two groups of one name.
@@ -90,7 +91,8 @@ def _pod(group: Group, surroundings: Surroundings) -> dict[str, Any]:
         command = {"command": ["/bin/sh", "-c", line]}
     else:
         # $(NAME) would be a variable to Kubernetes.
-        escaped = [word.replace("$(", "$$(") for word in words(group)]
+        said = [*words(group), *(["--tell"] if surroundings.tells else [])]
+        escaped = [word.replace("$(", "$$(") for word in said]
         command = {"command": ["fleetslo"], "args": escaped}
     return {
         "restartPolicy": "Never",

@@ -24,11 +24,13 @@ class Surroundings:
         project: the project folder on the machine, or in the container, that runs them.
         image: the container image, for engines that start one.
         shards: how many parts a batch is cut into, each on a machine of its own.
+        tells: whether people are told of a batch: the project says who.
     """
 
     project: str
     image: str
     shards: int = 1
+    tells: bool = False
 
 
 def name_of(group: Group) -> str:
@@ -44,7 +46,16 @@ def name_of(group: Group) -> str:
 def words(group: Group, as_of: str = TODAY) -> list[str]:
     """Return the command that runs a group, as words, without the program's name."""
     only = [word for name in sorted(group.names) for word in ("--only", name)]
-    return ["run", "--as-of", as_of, *only]
+    return ["run", "--trigger", "export", "--as-of", as_of, *only]
+
+
+def telling(group: Group, as_of: str = "") -> list[str]:
+    """Return the command that tells people of a group once all of its batch has ended, as words.
+
+    Without a day it is of the newest that the group was made for.
+    """
+    only = [word for name in sorted(group.names) for word in ("--only", name)]
+    return ["tell", *(["--as-of", as_of] if as_of else []), *only]
 
 
 def five_fields(group: Group, engine: str) -> str:

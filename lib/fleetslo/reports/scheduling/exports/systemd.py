@@ -7,6 +7,7 @@ from fleetslo.reports.scheduling.exports.parts import (
     Surroundings,
     by_name,
     refuse_shards,
+    telling,
     words,
 )
 from fleetslo.reports.scheduling.groups import Group
@@ -16,7 +17,9 @@ _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 
 
 def units(groups: Sequence[Group], surroundings: Surroundings) -> dict[str, str]:
-    """Return a ``.service`` and a ``.timer`` for each group.
+    """Return a ``.service`` and a ``.timer`` for each group, and a service that tells people.
+
+    That one starts when the batch ended well, or has no attempt left.
 
     Raises:
         SettingsError: shards, or two groups of one name.
@@ -24,8 +27,11 @@ def units(groups: Sequence[Group], surroundings: Surroundings) -> dict[str, str]
     refuse_shards(surroundings, "systemd")
     files = {}
     for name, group in by_name(groups).items():
-        files[f"{name}.service"] = _service(group, surroundings)
+        after = f"{name}-tell.service" if surroundings.tells else ""
+        files[f"{name}.service"] = _service(group, surroundings, after)
         files[f"{name}.timer"] = _timer(group)
+        if after:
+            files[after] = _tells(group, surroundings)
     return files
 
 
@@ -43,9 +49,9 @@ def calendar(timing: Timing) -> str:
     return f"{day}*-{field('month')}-{field('day')} {time} {timing.zone}"
 
 
-def _service(group: Group, surroundings: Surroundings) -> str:
-    project = surroundings.project
-    command = " ".join(_quoted(word) for word in [f"{project}/.venv/bin/fleetslo", *words(group)])
+def _service(group: Group, surroundings: Surroundings, after: str) -> str:
+    # A service that is started again counts as failed only when it has no start left.
+    tells = f"OnSuccess={after}\nOnFailure={after}\n" if after else ""
     return f"""\
 # {NOTE}
 [Unit]
@@ -54,14 +60,30 @@ Wants=network-online.target
 After=network-online.target
 StartLimitIntervalSec=1d
 StartLimitBurst={group.retries + 1}
+{tells}
+{_command(words(group), surroundings)}Restart=on-failure
+RestartSec=60
+"""
 
+
+def _tells(group: Group, surroundings: Surroundings) -> str:
+    return f"""\
+# {NOTE}
+[Unit]
+Description=fleetslo tells of {_escaped(", ".join(sorted(group.names)))}
+
+{_command(telling(group), surroundings)}"""
+
+
+def _command(said: Sequence[str], surroundings: Surroundings) -> str:
+    project = surroundings.project
+    command = " ".join(_quoted(word) for word in [f"{project}/.venv/bin/fleetslo", *said])
+    return f"""\
 [Service]
 Type=oneshot
 WorkingDirectory={_escaped(project)}
 EnvironmentFile=-/etc/fleetslo/env
 ExecStart={command}
-Restart=on-failure
-RestartSec=60
 """
 
 
