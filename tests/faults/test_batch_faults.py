@@ -20,7 +20,9 @@ def record(project):
     return json.loads((newest / "manifest.json").read_text())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_a_stopped_batch_leaves_no_process_and_the_site_as_it_was(project, number):
     assert project.run("2026-11-01", "a") == (0, "")
     before = project.site()
@@ -58,6 +60,7 @@ def test_a_killed_batch_takes_its_kernels_along_and_the_next_one_does_the_work(p
     assert set(project.site()) >= {f"{OCTOBER}/{name}.html" for name in "abc"}
 
 
+@pytest.mark.long
 def test_a_killed_worker_costs_one_report(project):
     project.report("if service == 'b':\n" + LINGER.replace("\n", "\n    "))
     batch = project.start("2026-11-01", "a", "b", "c", "d")
@@ -73,6 +76,7 @@ def test_a_killed_worker_costs_one_report(project):
     assert f"{OCTOBER}/b.html" not in project.site()
 
 
+@pytest.mark.long
 def test_each_way_to_fail_is_told_apart_and_the_good_report_is_published(project):
     # Far more than the others need on a busy machine; they run while the first one hangs.
     (project.folder / "fleetslo.toml").write_text("notebook_timeout_s = 25.0\n")
@@ -110,6 +114,7 @@ def test_each_way_to_fail_is_told_apart_and_the_good_report_is_published(project
         assert "the end" not in (failures / f"{service}.html").read_text().replace("print(", "")
 
 
+@pytest.mark.long
 def test_two_batches_at_once_lose_nothing_of_each_other(project):
     batches = [project.start("2026-11-01", *services) for services in (["a", "b"], ["c", "d"])]
     for batch in batches:

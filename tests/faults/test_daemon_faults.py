@@ -70,6 +70,7 @@ def test_a_killed_daemon_takes_its_batch_along_and_the_next_one_catches_up(proje
 
 
 @pytest.mark.parametrize(("missed", "days"), [("latest", [0]), ("all", [2, 1, 0]), ("skip", [])])
+@pytest.mark.long
 def test_what_was_missed_is_run_as_the_policy_says(project, start, missed, days):
     project.missed(2)
     daemon = start("--missed", missed)
@@ -112,6 +113,7 @@ def test_the_first_signal_lets_a_batch_end_and_the_second_cancels_it(project, st
     assert project.settled() < settled  # it is due again
 
 
+@pytest.mark.long
 def test_only_what_failed_is_tried_again(project, start):
     project.missed(2)
     project.schedule(
@@ -144,6 +146,7 @@ def test_only_what_failed_is_tried_again(project, start):
     assert "1 of 1 are made already" in project.said()
 
 
+@pytest.mark.long
 def test_what_keeps_failing_is_given_up_and_counted(project, start):
     project.missed(2)
     project.report("raise ValueError('broken')")
@@ -210,6 +213,7 @@ def test_a_hang_up_reads_the_schedule_again_and_a_wrong_one_changes_nothing(proj
     assert project.runs() == []
 
 
+@pytest.mark.long
 def test_a_backfill_makes_the_days_that_are_not_made(project, start):
     project.schedule(
         "reports:\n- {notebook: reports/one, every: week, zone: Asia/Tokyo, period: 28d}\n"

@@ -62,14 +62,12 @@ def filled(folder: Path, disk: str, left: int) -> dict[str, Any]:
             "large.html",
             {"small"},
             id="rendering",
-            marks=pytest.mark.long,
         ),
-        pytest.param(
-            ".fleetslo", 0, 60, "manifest.json", set(), id="starting", marks=pytest.mark.long
-        ),
+        pytest.param(".fleetslo", 0, 60, "manifest.json", set(), id="starting"),
         pytest.param(".fleetslo/site", 200_000, 60, "large.html", set(), id="publishing"),
     ],
 )
+@pytest.mark.long
 def test_a_disk_that_is_full_costs_what_does_not_fit_and_breaks_nothing(
     tmp_path: Path, disk: str, left: int, code: int, where: str, published: set[str]
 ) -> None:

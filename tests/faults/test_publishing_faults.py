@@ -349,6 +349,7 @@ def test_a_batch_publishes_to_the_bucket_and_builds_on_what_is_there(
             assert requests.get(url, timeout=10).content == content
 
 
+@pytest.mark.long
 def test_a_bucket_that_refuses_leaves_the_folder_published_and_is_said(
     shared: Project, proxy: Proxy, storage: StorageServer
 ) -> None:

@@ -97,6 +97,7 @@ def batches(project):
     return Batches(project)
 
 
+@pytest.mark.long
 def test_nothing_is_run_drawn_or_published_twice(batches):
     assert batches.run("a", "b") == (2, 0)
     before = batches.inodes()

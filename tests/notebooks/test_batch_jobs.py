@@ -136,6 +136,7 @@ def jobs_of_a_batch(server: Any, count: int, folder: Path, monkeypatch: pytest.M
     return [job.labels for job in done]
 
 
+@pytest.mark.long
 def test_a_batch_of_more_services_has_no_more_jobs(
     loopback: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

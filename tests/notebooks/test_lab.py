@@ -234,6 +234,7 @@ def test_latency_compares_in_three_ways_and_takes_the_theme(opened: Lab) -> None
 
 
 @pytest.mark.parametrize("opened", [ERRORS], ids=["explore_errors"], indirect=True)
+@pytest.mark.long
 def test_errors_follow_their_kind_and_their_split_and_say_what_they_cost(opened: Lab) -> None:
     page = opened.page
     opened.run_all(figures=1)

@@ -187,6 +187,8 @@ def test_what_is_stale_is_so_in_the_bucket_and_on_other_machines(
 ) -> None:
     site.publish(FIRST, ["fleet", "other"])
     publish_site(site.folder, storage.store())
+    knowing = SmallSite(tmp_path / "knowing")
+    catch_up(knowing.folder, storage.store())
     site.publish(SECOND, [], failed=["fleet", "never"])
     done = publish_site(site.folder, storage.store())
     # The stale page, two failures, the release's style, the rows of the index, and site.json.
@@ -201,14 +203,12 @@ def test_what_is_stale_is_so_in_the_bucket_and_on_other_machines(
     }  # fmt: skip
 
     other = SmallSite(tmp_path / "elsewhere")
-    catch_up(other.folder, storage.store())
-    theirs, ours = other.files(), site.files()
-    for path in [
-        f"{SLUG}/fleet.html",
-        f"failures/{SLUG}/fleet.html",
-        f"failures/{SLUG}/never.html",
-    ]:
-        assert theirs[path] == ours[path]
+    ours = site.files()
+    told = [f"{SLUG}/fleet.html", f"failures/{SLUG}/fleet.html", f"failures/{SLUG}/never.html"]
+    for machine in (knowing, other):  # one that has the page already, and one that has nothing
+        catch_up(machine.folder, storage.store())
+        theirs = machine.files()
+        assert {path: theirs[path] for path in told} == {path: ours[path] for path in told}
     # What is mended there is so here.
     other.publish(THIRD, ["fleet"])
     publish_site(other.folder, storage.store())

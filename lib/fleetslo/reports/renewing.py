@@ -28,15 +28,19 @@ def renew(
         before: what was missed in the release before; pages carry its banners.
         missed: what is missed now.
     """
-    banners = {one.shown_on: banner(one, one.shown_on) for one in missed if one.shown_on}
+    carried, banners = _banners(before), _banners(missed)
     around = {
         other.path
         for page in arrived
         for other in (page, pages.previous(page), *pages.later(page))
         if other is not None and other.path not in drawn
     }
-    stale = {one.shown_on for one in before if one.shown_on not in drawn}
-    for path in sorted({*around, *banners, *filter(None, stale)}):
+    told_anew = {
+        path
+        for path in carried.keys() | banners.keys()
+        if banners.get(path) != (None if path in drawn else carried.get(path))
+    }
+    for path in sorted(around | told_anew):
         page = pages.by_path[path]
         previous, following = pages.previous(page), pages.next(page)
         html = (folder / path).read_text(encoding="utf-8")
@@ -48,3 +52,7 @@ def renew(
         renewed = with_end_of_head(renewed, history(page, pages), banners.get(path, ""))
         if renewed != html:
             write_file(folder / path, renewed)
+
+
+def _banners(missed: Iterable[Missed]) -> dict[str, str]:
+    return {one.shown_on: banner(one, one.shown_on) for one in missed if one.shown_on}

@@ -57,7 +57,7 @@ def joined(site: Path, here: Published, store: Store, run_id: str) -> Published:
         ]
         missed = {one.page.path: one for one in here.missed}
         brought = [
-            one
+            replace(one, shown_on=None)  # a page that lies here does not tell it yet
             for one in theirs.missed
             if one.page.path not in missed or one.page.run_id > missed[one.page.path].page.run_id
         ]
