@@ -22,7 +22,7 @@ class Recording(Extracts):
     """The answers of a batch to one notebook, and the names of what it asked."""
 
     def __init__(self, folder: Path, report: str, warehouse: Warehouse) -> None:
-        super().__init__(folder, report, warehouse)
+        super().__init__(folder, report, warehouse=warehouse)
         self.names: set[str] = set()
 
     def query(self, name: str, **parameters: Any) -> pl.DataFrame:

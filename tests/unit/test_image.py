@@ -81,8 +81,8 @@ def test_its_locks_are_parts_of_the_lock_and_name_no_index() -> None:
         if isinstance(one, str)
     }
     assert {"pytest", "ruff", "mypy", "playwright"} <= tools
-    # psutil comes with ipykernel.
-    assert not (tools | {"hatchling", "editables"}) - {"psutil"} & runtime
+    # psutil comes with ipykernel, jsonschema with nbformat.
+    assert not ((tools | {"hatchling", "editables"}) - {"psutil", "jsonschema"}) & runtime
 
 
 def test_user_and_folders_are_those_of_the_manifests() -> None:

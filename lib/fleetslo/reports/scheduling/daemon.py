@@ -13,6 +13,7 @@ from typing import Protocol
 
 from apscheduler.events import EVENT_SCHEDULER_STARTED  # type: ignore[import-untyped]
 from apscheduler.executors.pool import ThreadPoolExecutor  # type: ignore[import-untyped]
+from apscheduler.jobstores.base import JobLookupError  # type: ignore[import-untyped]
 from apscheduler.schedulers.blocking import BlockingScheduler  # type: ignore[import-untyped]
 
 from fleetslo.errors import FleetsloError
@@ -105,7 +106,12 @@ class Daemon:
         self._teller.start()
         threading.Thread(target=self._tick, name="tick", daemon=True).start()
         self._wake()
-        self._scheduler.start()  # until a handler shuts it down
+        try:
+            self._scheduler.start()  # until a handler shuts it down
+        except JobLookupError:
+            # APScheduler looks in the wrong place for a look that is done just as it is shut down.
+            if not self._stopping:
+                raise
         self._ended.set()
         for worker in self._workers:
             worker.join()
