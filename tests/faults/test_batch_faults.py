@@ -42,6 +42,7 @@ def test_a_stopped_batch_leaves_no_process_and_the_site_as_it_was(project, numbe
     assert {job["outcome"] for job in outcome["jobs"]} == {"cancelled"}
 
 
+@pytest.mark.long
 def test_a_killed_batch_takes_its_kernels_along_and_the_next_one_does_the_work(project):
     assert project.run("2026-11-01", "a") == (0, "")
     before = project.site()

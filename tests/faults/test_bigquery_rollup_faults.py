@@ -90,11 +90,12 @@ class Heard(Silence):
 @pytest.mark.parametrize(
     ("when", "nth"),
     [
-        pytest.param("rollup requests_hourly", 1, marks=pytest.mark.long),
-        pytest.param("count requests", 1, marks=pytest.mark.long),
+        ("rollup requests_hourly", 1),
+        ("count requests", 1),
         ("rollup slo_minutes", 3),
     ],
 )
+@pytest.mark.long
 def test_a_rollup_killed_before_its_note_is_done_again(
     loopback: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, nth: int
 ) -> None:

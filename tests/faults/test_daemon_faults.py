@@ -80,6 +80,7 @@ def test_what_was_missed_is_run_as_the_policy_says(project, start, missed, days)
     assert ("missed times are left out" in project.said()) == (missed != "all")
 
 
+@pytest.mark.long
 def test_the_first_signal_lets_a_batch_end_and_the_second_cancels_it(project, start):
     project.missed(2)
     go = project.folder / "go"

@@ -108,6 +108,7 @@ def test_one_that_cannot_be_told_is_told_later_and_the_batch_is_well(project, ho
     assert "the webhook answered 404" in project.said()
 
 
+@pytest.mark.long
 def test_a_daemon_killed_between_attempts_tells_of_all_of_them_when_it_has_caught_up(
     project, hooks
 ):

@@ -148,6 +148,7 @@ def test_a_notebook_does_not_outlive_batch_and_worker(project):
     wait_for(lambda: gone(notebook), 10)
 
 
+@pytest.mark.long
 def test_a_notebook_that_prints_100_mb_makes_a_small_page(project):
     project.report(
         "for _ in range(100):\n    print('x' * 79 + '\\n' + 'y' * (10**6 - 81))",

@@ -141,6 +141,7 @@ def test_a_batch_that_was_killed_goes_on_where_it_stopped(batches, victim):
     assert set(batches.project.site()) >= {PAGE.format(name) for name in ("a", "b", "slow", "x")}
 
 
+@pytest.mark.long
 def test_a_second_batch_is_refused_waits_or_is_another_shard(batches):
     first = batches.start("slow1", shard="1/2")
     wait_for(lambda: (batches.project.folder / "slow1.pid").is_file())

@@ -210,6 +210,7 @@ def test_every_notebook_runs_draws_and_follows_its_widgets(opened: Lab) -> None:
     assert opened.elsewhere == []
 
 
+@pytest.mark.long
 def test_latency_compares_in_three_ways_and_takes_the_theme(opened: Lab) -> None:
     page = opened.page
     opened.run_all(figures=3)
@@ -255,6 +256,7 @@ def test_errors_follow_their_kind_and_their_split_and_say_what_they_cost(opened:
 
 
 @pytest.mark.parametrize("opened", [TUNING], ids=["slo_tuning"], indirect=True)
+@pytest.mark.long
 def test_a_target_is_tried_and_its_document_saved(opened: Lab) -> None:
     page = opened.page
     opened.run_all(figures=2)
@@ -283,6 +285,7 @@ def test_a_target_is_tried_and_its_document_saved(opened: Lab) -> None:
     assert opened.errors == []
 
 
+@pytest.mark.long
 def test_an_unknown_service_is_told_in_the_widget(opened: Lab) -> None:
     text = opened.notebook.read_text(encoding="utf-8")
     opened.notebook.write_text(text.replace('\\"checkout\\"', '\\"chekout\\"'), encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import polars as pl
+import pytest
 from google.cloud import bigquery
 from tests.loopback import Server
 
@@ -76,6 +77,7 @@ def requests(folder: Path, days: int, count: int) -> Path:
     return file
 
 
+@pytest.mark.long
 def test_days_that_google_says_were_changed_are_rolled_up(loopback: Server, tmp_path: Path) -> None:
     client = Client(loopback.client)
     place = BigQueryWarehouse(f"bigquery://p/v{uuid4().hex}", client)  # type: ignore[arg-type]

@@ -177,6 +177,7 @@ def test_hours_days_and_minutes_are_those_of_the_embedded_warehouse(both: Both) 
     assert other.unfilled == {}
 
 
+@pytest.mark.long
 def test_rolling_twice_writes_nothing(both: Both) -> None:
     both.load("requests", minutes(1, AT))
     both.rollup(FAULTS)
@@ -267,6 +268,7 @@ def test_a_coarse_source_covers_the_minutes_of_its_step(both: Both) -> None:
     assert both.stored("slo_minutes")[1].height == 6 * 5 * 2
 
 
+@pytest.mark.long
 def test_a_step_ends_with_its_day(both: Both) -> None:
     late = FIRST + DAY - 2 * MINUTE
     both.load("requests", minutes(1, [late]), step=5 * MINUTE)

@@ -138,6 +138,7 @@ def columns(name: str, created: dict[str, str]) -> Iterable[Column]:
 
 @pytest.mark.xdist_group("reference")
 @pytest.mark.timeout(900)
+@pytest.mark.long
 def test_every_statement_is_googlesql(
     loopback: Server,
     tmp_path: Path,

@@ -78,6 +78,7 @@ def test_the_reference_agrees(name: str, reference: Reference) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.long
 def test_the_server_agrees(name: str, server: Loopback) -> None:
     agree(name, server, FEW)
 

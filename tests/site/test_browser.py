@@ -34,7 +34,7 @@ def column(page, number: int, table: str = "table.sortable") -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_nothing_goes_wrong_and_no_other_host_is_asked(visit, path, scheme):
     seen = visit(path, scheme=scheme)
     seen.scroll_through()
@@ -43,7 +43,9 @@ def test_nothing_goes_wrong_and_no_other_host_is_asked(visit, path, scheme):
 
 
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("width", [360, 390, 768])
+@pytest.mark.parametrize(
+    "width", [360, *(pytest.param(width, marks=pytest.mark.long) for width in (390, 768))]
+)
 def test_no_page_scrolls_sideways(visit, path, width):
     seen = visit(path, width=width)
     seen.scroll_through()
@@ -277,7 +279,10 @@ def _axe() -> Path | None:
 
 
 @pytest.mark.parametrize("path", PAGES[:5])
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [("light", 1280), ("dark", 1280), pytest.param("light", 360, marks=pytest.mark.long)],
+)
 def test_axe_finds_nothing_serious(visit, path, scheme, width):
     axe = _axe()
     if axe is None:

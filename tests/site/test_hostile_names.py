@@ -13,6 +13,8 @@ from fleetslo.reports.check import check_page
 from fleetslo.reports.site import read_published
 from fleetslo.reports.slugs import slug
 
+pytestmark = pytest.mark.xdist_group("hostile-names")  # their site is made once
+
 UP = "../../etc/passwd"
 IMAGE = "<img src=x onerror=alert(1)>"
 SQUAD = '"><script>alert(2)</script>&amp;'
@@ -56,7 +58,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(280)
-@pytest.mark.xdist_group("runs-notebooks")
 def test_each_name_has_a_file_of_its_own_inside_the_site(home: Path) -> None:
     site = (home / "site" / "current").resolve()
     published = read_published(home / "site")

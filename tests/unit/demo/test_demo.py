@@ -74,6 +74,7 @@ def test_it_ends_when_november_begins(made: Made) -> None:
     assert open_warehouse(f"duckdb://{made.folder}").complete_until() == END
 
 
+@pytest.mark.long
 def test_another_seed_fills_an_empty_warehouse_with_another_fleet(
     made: Made, tmp_path: Path
 ) -> None:

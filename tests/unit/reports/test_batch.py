@@ -183,6 +183,7 @@ def pages_of(site):
     }
 
 
+@pytest.mark.long
 def test_a_stale_page_says_so_until_its_report_can_be_made_again(fleet):
     site = fleet.folder / ".fleetslo" / "site" / "current"
     run(["a", "b"])

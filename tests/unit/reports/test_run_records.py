@@ -184,6 +184,7 @@ def test_records_of_runs_that_went_well_and_badly_are_as_the_schema_says(own, ca
     assert re.search(r"trigger +backfill +manual", told)
 
 
+@pytest.mark.long
 def test_what_is_taken_over_says_from_which_run_until_anything_changes(own, tiny, monkeypatch):
     # A report with a secret has no key, and is never taken over.
     own.schedule("{notebook: reports/one, for_each: service}")
@@ -228,8 +229,9 @@ def wait_for(met):
 
 @pytest.mark.parametrize(
     ("number", "outcome"),
-    [pytest.param(signal.SIGINT, "cancelled", marks=pytest.mark.long), (signal.SIGKILL, "killed")],
+    [(signal.SIGINT, "cancelled"), (signal.SIGKILL, "killed")],
 )
+@pytest.mark.long
 def test_a_run_that_was_stopped_says_what_was_done_by_then(own, number, outcome):
     own.slow("playlist-indexer")
     process = subprocess.Popen(

@@ -81,6 +81,7 @@ def both(warehouse: DuckDBWarehouse, made: BigQueryWarehouse) -> Both:
     return Both(warehouse, made)
 
 
+@pytest.mark.long
 def test_nothing_is_found_in_sound_rows_or_in_none(both: Both) -> None:
     assert both.checked() == []
     both.put(requests(*minutes(5)))
@@ -126,6 +127,7 @@ def test_every_planted_fault_of_rows_is_found_alike(both: Both) -> None:
     assert "region=aa version=2 request_count=12 error_count=14" in first
 
 
+@pytest.mark.long
 def test_repeated_grains_are_found_alike_with_null_in_them(both: Both) -> None:
     both.put(requests(*minutes(3), *minutes(2)))
     row = dict.fromkeys(contract("errors").by_name) | {
@@ -138,12 +140,14 @@ def test_repeated_grains_are_found_alike_with_null_in_them(both: Both) -> None:
     assert found == {"requests": ("unique grain", 2), "errors": ("unique grain", 2)}
 
 
+@pytest.mark.long
 def test_a_repeated_grain_across_days(both: Both) -> None:
     both.put(incidents(incident_row(), incident_row(started_at=NOON - DAY)), "incidents")
     (found,) = both.checked()
     assert (found.check, found.example) == ("unique grain", "incident_id=i1")
 
 
+@pytest.mark.long
 def test_stretches_that_overlap_are_found_alike(both: Both) -> None:
     row = dict.fromkeys(contract("services").by_name) | {"service": "a", "valid_from": NOON}
     second = row | {"valid_from": NOON + 2 * DAY, "valid_to": NOON + 4 * DAY}
@@ -154,6 +158,7 @@ def test_stretches_that_overlap_are_found_alike(both: Both) -> None:
     assert (found.count, found.example) == (1, "service=a valid_from=2026-10-31 12:00:00+00")
 
 
+@pytest.mark.long
 def test_late_data_and_gaps_are_found_alike(both: Both) -> None:
     rows = [row for n, row in enumerate(minutes(10)) if n not in (2, 5, 6, 7)]
     later = [row for n, row in enumerate(minutes(30, start=NOON + DAY)) if n != 4]
@@ -168,6 +173,7 @@ def test_late_data_and_gaps_are_found_alike(both: Both) -> None:
     assert [one.count for one in found] == [1, 4, 1430 + 1]
 
 
+@pytest.mark.long
 def test_only_the_days_and_tables_asked_for_are_looked_at(both: Both) -> None:
     bad = request_row(NOON, quality="good")
     both.put(requests(bad, *minutes(3, start=NOON + DAY)))
