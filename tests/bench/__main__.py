@@ -302,6 +302,13 @@ def factory() -> None:
     measured()
 
 
+def thousand() -> None:
+    """All service reports of the large fleet, which takes many minutes."""
+    from tests.bench.factory import of_the_fleet
+
+    of_the_fleet()
+
+
 def reading() -> None:
     """A million rows of an answer, over gRPC from a server on loopback."""
     from tests.bench.reading import ROWS, ways
@@ -314,7 +321,8 @@ def reading() -> None:
 
 PARTS = {"imports": imports, "demo": demo, "index": index, "queries": queries, "replays": replays,
          "documents": documents, "budgets": budgets,
-         "costs": costs, "reading": reading, "factory": factory, "unchanged": unchanged}  # fmt: skip
+         "costs": costs, "reading": reading, "factory": factory, "unchanged": unchanged,
+         "thousand": thousand}  # fmt: skip
 
 
 def main() -> None:
