@@ -244,7 +244,7 @@ def test_a_full_disk_is_named(tmp_path):
 
 
 def test_ctrl_c_in_a_statement_is_ctrl_c():
-    pairs = "FROM range(100000) a, range(100000) b"
+    pairs = "FROM range(30000) a, range(100000) b"
     stop = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
     stop.start()
     with pytest.raises(KeyboardInterrupt), explained("query"), connected() as connection:
