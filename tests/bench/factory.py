@@ -41,19 +41,23 @@ def plan(count: int) -> list[tuple[str, str]]:
 
 def ours(count: int) -> None:
     """A batch of two at a time, pages, site and all."""
+    from fleetslo.fleet import open_fleet
     from fleetslo.reports.batch import run_batch
     from fleetslo.reports.schedule import plan_jobs, read_schedule
+    from fleetslo.reports.scheduling.subjects import Subjects
     from fleetslo.settings import load_settings
 
-    by_day: dict[str, list[str]] = {}
+    by_day: dict[str, set[str]] = {}
     for service, day in plan(count):
-        by_day.setdefault(day, []).append(service)
+        by_day.setdefault(day, set()).add(service)
+    fleet = open_fleet()
     jobs = [
         job
         for day, services in by_day.items()
         for job in plan_jobs(
-            read_schedule(), as_of=day, services=services, squads={}, only=["service_slo"]
+            read_schedule(), as_of=day, subjects=Subjects(fleet, day), only=["service_slo"]
         )
+        if job.service in services
     ]
     run_batch(jobs, load_settings({"jobs": 2}).settings)
 
