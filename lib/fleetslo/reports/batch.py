@@ -176,7 +176,7 @@ class _Batch:
 
     def execute(self, pool: Pool[Any], stop: Stop) -> None:
         """Run every notebook that is to be run; afterwards each job has a result."""
-        common = notebook_environ(self._settings, at_once=self._settings.jobs)
+        common = notebook_environ(self._settings)
         tasks = [
             Execute(
                 job,

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
@@ -19,7 +19,6 @@ from types import FrameType, TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from fleetslo.errors import Cancelled
-from fleetslo.reports.environ import share_of_processors
 from fleetslo.reports.worker import Task
 
 # How often a stop and the time limits are looked at.
@@ -75,7 +74,7 @@ def stops() -> Iterator[Stop]:
 class _Worker:
     """One process, its connection, and the group of the kernel that it runs, if it does."""
 
-    def __init__(self, log: Path, surroundings: Mapping[str, str]) -> None:
+    def __init__(self, log: Path, scratch: str) -> None:
         self.connection, theirs = Pipe()
         # -P: a module that lies in the current folder must not stand in for one of ours.
         command = [sys.executable, "-P", "-m", "fleetslo.reports.worker", str(theirs.fileno())]
@@ -87,7 +86,7 @@ class _Worker:
                 stderr=output,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
-                env={**os.environ, **surroundings},
+                env={**os.environ, "TMPDIR": scratch},
             )
         theirs.close()
         self.kernel: int | None = None
@@ -191,7 +190,7 @@ class Pool(Generic[T]):
 
     def _give(self, task: T, limit_s: float, started: Callable[[T], None]) -> None:
         while True:
-            worker = self._idle.pop() if self._idle else self._start()
+            worker = self._idle.pop() if self._idle else _Worker(self._log, self._scratch)
             try:
                 worker.connection.send(task)
                 break
@@ -200,9 +199,6 @@ class Pool(Generic[T]):
         worker.deadline = time.monotonic() + limit_s
         self._busy[worker] = task
         started(task)
-
-    def _start(self) -> _Worker:
-        return _Worker(self._log, {"TMPDIR": self._scratch, **share_of_processors(self._size)})
 
     def _ready(self) -> list[_Worker]:
         by_connection: dict[Any, _Worker] = {w.connection: w for w in self._busy}

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from os import environ
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -44,7 +43,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def database(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """Return a connection to an empty database in memory, with as many threads as Polars has.
+    """Return a connection to an empty database in memory.
 
     Args:
         spill: the folder for what does not fit in memory; None means one among the system's
@@ -52,11 +51,9 @@ def database(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
     """
     if spill is None:
         spill = Path(gettempdir()) / f"fleetslo-{uuid4().hex[:12]}"
-    threads = environ.get("POLARS_MAX_THREADS")
     return duckdb.connect(
         ":memory:",
         config={
-            **({"threads": threads} if threads else {}),
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(spill),
             "autoinstall_known_extensions": False,

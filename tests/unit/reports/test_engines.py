@@ -7,15 +7,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from engine_runs import ENVIRON, Runner, notebook, printed, text_of
+from engine_runs import ENVIRON, notebook, printed, text_of
 
 from fleetslo.reports.engine.executing import execute
 from fleetslo.reports.engine.limits import Limits
 from fleetslo.reports.engine.outcomes import durations_s
-from fleetslo.reports.environ import notebook_environ
 from fleetslo.reports.html import render_failure
-from fleetslo.reports.pool import Pool
-from fleetslo.settings import load_settings
 
 
 def statuses(executed):
@@ -223,30 +220,3 @@ def run_here(engine):
         notebook("1"), {}, engine=engine, name="t", environ=dict(os.environ),
         folder=Path("/"), limits=Limits(60),
     )  # fmt: skip
-
-
-THREADS = """\
-import polars as pl
-pl.select(1)
-from fleetslo.warehouse.engine import database
-pl.thread_pool_size(), database().execute("SELECT current_setting('threads')").fetchone()[0]
-"""
-
-
-@pytest.mark.parametrize("engine", ["fork", "kernel"])
-def test_notebooks_that_run_beside_each_other_share_the_processors(engine, tmp_path, monkeypatch):
-    processors = os.cpu_count()
-    monkeypatch.delenv("POLARS_MAX_THREADS", raising=False)
-    found = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(found))
-
-    def threads(at_once):
-        environ = notebook_environ(load_settings({}).settings, at_once=at_once)
-        with Pool(at_once, tmp_path / "log") as pool:
-            executed = Runner(pool, engine)(notebook(THREADS), environ=environ)
-        return text_of(executed.notebook.cells[-1])
-
-    assert threads(1) == repr((processors, processors))
-    assert threads(processors + 1) == "(1, 1)"
-    monkeypatch.setenv("POLARS_MAX_THREADS", "3")
-    assert threads(2) == "(3, 3)"
