@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,9 +17,9 @@ from fleetslo.errors import (
     nearest,
 )
 from fleetslo.explore.asking import CellWatcher
-from fleetslo.judged import judged_once
 from fleetslo.judgements import earlier_judgements, judgements, spending
 from fleetslo.measuring import measures_of, objective_files, objectives_in_force
+from fleetslo.once import once
 from fleetslo.overview import Overview
 from fleetslo.periods import Period, instant
 from fleetslo.reliability.exclusions import Exclusion, read_exclusions
@@ -201,8 +202,25 @@ class Fleet:
         ``reported``: whether it sent telemetry or was deployed in the period.
         """
         if period not in self._services:
-            self._services[period] = self._known_services(period)
+            self._services[period] = self._once(
+                "services", (period.start, period.end), lambda: self._known_services(period)
+            )
         return self._services[period]
+
+    def _once(
+        self, what: str, moments: tuple[datetime, ...], work: Callable[[], pl.DataFrame]
+    ) -> pl.DataFrame:
+        """Work something out, or take it over where another notebook of a large batch has."""
+        shared = self._shared
+        return work() if shared is None else once(shared, what, moments, work)
+
+    @property
+    def _shared(self) -> Path | None:
+        """The folder for what a large batch works out once for all of its notebooks."""
+        warehouse = self.warehouse
+        if isinstance(warehouse, Extracts) and warehouse.serves_many:
+            return warehouse.folder
+        return None
 
     def _known_services(self, period: Period) -> pl.DataFrame:
         catalogue = self.query("fleet/services", period=period).with_columns(
@@ -266,15 +284,16 @@ class Fleet:
         - ``excluded_minutes``, ``sli_with_excluded, bad_with_excluded``: the same with excluded
           minutes counted; null where nothing is excluded
         """
-        if isinstance(self.warehouse, Extracts) and self.warehouse.serves_many:
-            everyone = judged_once(
-                self.warehouse.folder, period, self.until(period), lambda: self._judge(period, ())
-            )
-            return everyone.filter(pl.col("service").is_in(services)) if services else everyone
-        return self._judge(period, services)
+        until = self.until(period)
 
-    def _judge(self, period: Period, services: Sequence[str]) -> pl.DataFrame:
-        return judgements(self, self.until(period), self._of(period, services), services)
+        def judge(names: Sequence[str]) -> pl.DataFrame:
+            return judgements(self, until, self._of(period, names), names)
+
+        if self._shared is None:
+            return judge(services)
+        moments = (period.start, period.end, until)
+        everyone = self._once("judgements", moments, lambda: judge(()))
+        return everyone.filter(pl.col("service").is_in(services)) if services else everyone
 
     def earlier_judgements(self, period: Period, services: Sequence[str] = ()) -> pl.DataFrame:
         """Return what was judged of the same windows by objectives that have changed in them.

@@ -47,8 +47,8 @@ class Overview(Facts):
 
     @property
     def both_endpoints(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """``latency/endpoints`` of the period, and of the one a week earlier."""
-        name = "latency/endpoints"
+        """``requests/endpoints`` of the period, and of the one a week earlier."""
+        name = "requests/endpoints"
         return self._query(name), self._query(name, self.week_earlier)
 
     @cached_property

@@ -257,8 +257,8 @@ class ServiceView(Facts):
 
     @property
     def both_endpoints(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The same of the period, and of the one a week earlier."""
-        return self.endpoints, self._query("latency/endpoints", self.week_earlier)
+        """Requests and errors per endpoint, of the period and of the one a week earlier."""
+        return self.endpoints, self._query("requests/endpoints", self.week_earlier)
 
     @cached_property
     def errors(self) -> pl.DataFrame:

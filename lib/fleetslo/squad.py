@@ -220,8 +220,8 @@ class SquadView(Facts):
 
     @property
     def both_endpoints(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """``latency/endpoints`` of the period, and of the one before."""
-        name = "latency/endpoints"
+        """``requests/endpoints`` of the period, and of the one before."""
+        name = "requests/endpoints"
         return self._query(name), self._query(name, self.period.previous())
 
     @cached_property

@@ -125,7 +125,7 @@ def worst_endpoint(now: pl.DataFrame, before: pl.DataFrame, *, named: bool = Fal
     None too where nothing failed now, or endpoints are not told apart.
 
     Args:
-        now: rows of ``latency/endpoints``.
+        now: rows of ``requests/endpoints``, or of a question that says more of each.
         before: the same of the report before; without rows nothing can be compared.
         named: whether to name the service, too.
     """

@@ -233,7 +233,7 @@ def changes(
         before: the same a week earlier.
         restated: ``Overview.restated``.
         spent: ``Overview.week_spending``.
-        endpoints: ``latency/endpoints`` of the period, and of the one a week earlier.
+        endpoints: ``requests/endpoints`` of the period, and of the one a week earlier.
     """
     found = moves(now, before)
     known = before.filter(pl.col("verdict") != "unjudged").height
@@ -260,7 +260,7 @@ def changes(
                 "With another verdict": len(found),
                 "Restated windows": len(restated),
             },
-            ["slo/days", "latency/endpoints"],
+            ["slo/days", "requests/endpoints"],
         ),
     )
 

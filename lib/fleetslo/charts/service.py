@@ -276,7 +276,7 @@ def changes(
         before: the same a week earlier.
         restated: ``ServiceView.restated``.
         spent: ``ServiceView.week_spent``.
-        endpoints: ``latency/endpoints`` of the period, and of the one a week earlier.
+        endpoints: ``requests/endpoints`` of the period, and of the one a week earlier.
     """
     earlier = {row["objective"]: row for row in before.to_dicts()}
     parts = []
@@ -304,7 +304,7 @@ def changes(
             "between is what was bad in the last seven days ÷ the budget; restated is what was "
             "published with other counts than the data has now",
             counts,
-            ["slo/days", "slo/minutes", "latency/endpoints"],
+            ["slo/days", "slo/minutes", "requests/endpoints"],
         ),
     )
 

@@ -66,8 +66,8 @@ REPORTS: Mapping[str, tuple[Ask, ...]] = {
         *_PERIOD,
         *_WEEK_BEFORE,
         Ask("latency/services", 28),
-        Ask("latency/endpoints", 28),
-        Ask("latency/endpoints", 28, 7),
+        Ask("requests/endpoints", 28),
+        Ask("requests/endpoints", 28, 7),
         Ask("requests/days", 28),
         Ask("slo/stretches", 28),
     ),
@@ -83,8 +83,8 @@ REPORTS: Mapping[str, tuple[Ask, ...]] = {
         Ask("slo/minutes", 28),
         Ask("calls/hours", 28),
         Ask("errors/hours", 28),
-        Ask("latency/endpoints", 28),
-        Ask("latency/endpoints", 28, 28),
+        Ask("requests/endpoints", 28),
+        Ask("requests/endpoints", 28, 28),
     ),
     "service_slo": (
         *_PERIOD,
@@ -94,7 +94,7 @@ REPORTS: Mapping[str, tuple[Ask, ...]] = {
         Ask("errors/hours", 28),
         Ask("latency/hours", 28),
         Ask("latency/endpoints", 28),
-        Ask("latency/endpoints", 28, 7),
+        Ask("requests/endpoints", 28, 7),
     ),
 }
 

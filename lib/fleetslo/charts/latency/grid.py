@@ -140,14 +140,19 @@ def grid(data: Binned) -> Grid:
     merged = _merged_buckets(highest - lowest + 1, len(starts))
     first, last = lowest // merged, highest // merged
     cells = np.zeros((last - first + 1, len(starts)), dtype=np.int64)
-    position = {start: index for index, start in enumerate(starts)}
     row = (histogram["bucket"].to_numpy() // merged).clip(first, last) - first
-    column = np.array([position[start] for start in histogram["bin"]], dtype=np.int64)
-    np.add.at(cells, (row, column), histogram["count"].to_numpy())
+    np.add.at(cells, (row, _positions(data, histogram)), histogram["count"].to_numpy())
     covered = np.zeros(len(starts), dtype=np.bool_)
-    covered[[position[start] for start in data.counts["bin"]]] = True
+    covered[_positions(data, data.counts)] = True
     edges = [latency.bounds(bucket * merged)[0] for bucket in range(first, last + 2)]
     return Grid(starts, data.step, covered, np.array(edges), cells)
+
+
+def _positions(data: Binned, frame: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the place of each row's bin among the bins of the period."""
+    since = (frame["bin"] - data.period.start).dt.total_microseconds()
+    places: npt.NDArray[np.int64] = (since // (data.step // timedelta(microseconds=1))).to_numpy()
+    return places
 
 
 def _shown(histogram: pl.DataFrame) -> tuple[int, int]:

@@ -289,7 +289,7 @@ def changes(
         period: what the page covers.
         restated: ``SquadView.restated``.
         spent: ``SquadView.counts``.
-        endpoints: ``latency/endpoints`` of the period, and of the one before.
+        endpoints: ``requests/endpoints`` of the period, and of the one before.
     """
     parts = moves(now, before)
     when = f"the period before ({period.previous().label})"

@@ -42,7 +42,7 @@ _LIBRARIES = (
     "yaml",
 )
 _OURS = ("charts", "explore", "reliability", "warehouse")
-_OURS_ALONE = ("fleet", "judged", "service", "squad", "overview", "published")
+_OURS_ALONE = ("fleet", "once", "service", "squad", "overview", "published")
 
 
 def import_nbformat() -> None:

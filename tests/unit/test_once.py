@@ -35,11 +35,13 @@ def test_a_service_is_judged_with_the_fleet_as_it_is_alone(extracts: Extracts) -
         (at, name): alone.judgements(at, [name]) for at in (period, day_before) for name in services
     }
     assert any(frame.height for frame in one_by_one.values())
+    everything = alone.judgements(period), alone.services(period)
     extracts.declare({}, serves_many=True)
     together, _, _ = whole(extracts)
     for (at, name), expected in one_by_one.items():
         assert_frame_equal(together.judgements(at, [name]), expected, check_exact=True)
-    assert_frame_equal(together.judgements(period), alone._judge(period, ()), check_exact=True)
+    assert_frame_equal(together.judgements(period), everything[0], check_exact=True)
+    assert_frame_equal(together.services(period), everything[1], check_exact=True)
 
 
 def test_however_many_ask_the_fleet_is_judged_once_a_period(

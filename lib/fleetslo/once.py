@@ -1,8 +1,9 @@
-"""The judgements of a batch: the fleet is judged once a period, for all of its pages.
+"""What a batch works out once a period for all of its pages, such as the fleet's judgements.
 
 ::
 
     <batch>/judgements/<period and instant>.parquet    one file per period that somebody asked for
+    <batch>/services/<period>.parquet                  likewise
 
 A page of one service and one of the fleet thus say the same of it, and a thousand pages cost what
 one overview does. A file appears by one rename; one process at a time makes it.
@@ -17,25 +18,23 @@ from pathlib import Path
 import polars as pl
 
 from fleetslo.files import write_file, writing
-from fleetslo.periods import Period
 
 
-def judged_once(
-    batch: Path, period: Period, until: datetime, judge: Callable[[], pl.DataFrame]
+def once(
+    batch: Path, what: str, moments: tuple[datetime, ...], work: Callable[[], pl.DataFrame]
 ) -> pl.DataFrame:
-    """Return what a batch judged of a period as of an instant; the first to ask judges.
+    """Return what a batch worked out of the fleet; the first to ask does the work.
 
     Args:
         batch: the folder of the batch.
-        period: the period.
-        until: the instant.
-        judge: returns the judgements of all services.
+        what: its name, such as ``judgements``.
+        moments: what it depends on: the bounds of a period, the instant of a judgement.
+        work: returns it, for all services.
 
     Raises:
-        OutputError: they cannot be written.
+        OutputError: it cannot be written.
     """
-    moments = "_".join(f"{at:%Y%m%dT%H%M%S}" for at in (period.start, period.end, until))
-    file = batch / "judgements" / f"{moments}.parquet"
+    file = batch / what / f"{'_'.join(f'{at:%Y%m%dT%H%M%S}' for at in moments)}.parquet"
     if not file.is_file():
         with writing(file):
             file.parent.mkdir(exist_ok=True)
@@ -44,6 +43,6 @@ def judged_once(
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not file.is_file():
                 held = io.BytesIO()
-                judge().write_parquet(held)
+                work().write_parquet(held)
                 write_file(file, held.getvalue())
     return pl.read_parquet(file)
