@@ -1,6 +1,8 @@
 """What commands share on the screen: tables, progress, complaints."""
 
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
     from fleetslo.reports.jobs import BatchProgress, Job, Result
 
 Progress = Callable[[str, int, int], None]
+
+_EVERY_S = 10.0
+"""How often a line says how far work has come, where no bar can be drawn."""
+_MOST_ALIKE = 3
+"""Reports that fail for the same reason and are told of as they do; the end names the number."""
 
 
 def complain(message: str) -> None:
@@ -32,15 +39,27 @@ def progress() -> Iterator[Progress]:
     The bar goes to standard error, so that a pipe gets the answer alone.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _plain()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Bars(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console, transient=True) as bars:
         tasks: dict[str, Any] = {}
 
         def show(what: str, done: int, total: int) -> None:
@@ -53,7 +72,7 @@ def progress() -> Iterator[Progress]:
 
 @contextmanager
 def batch_progress() -> Iterator["BatchProgress"]:
-    """Give a watcher of a batch that draws a bar of reports, with those that run now."""
+    """Give a watcher of a batch that draws a bar of reports."""
     with progress() as show:
         yield _Watch(show)
 
@@ -65,6 +84,7 @@ class _Watch:
         self._show = show
         self._total = 0
         self._done = 0
+        self._failed: Counter[str] = Counter()
 
     def planned(self, jobs: "Sequence[Job]") -> None:
         self._total, self._done = len(jobs), 0
@@ -79,7 +99,10 @@ class _Watch:
 
     def finished(self, job: "Job", result: "Result") -> None:
         if result.outcome != "ok" and self._total > 1:
-            complain(f"{job.page}: {result.failure or result.outcome}")
+            says = str(result.failure or result.outcome)
+            self._failed[says] += 1
+            if self._failed[says] <= _MOST_ALIKE:
+                complain(f"{job.page}: {says}")
         self._done = min(self._done + 1, self._total)
         self._show("running reports", self._done, self._total)
 
@@ -89,11 +112,16 @@ class _Watch:
 
 def _plain() -> Progress:
     finished: set[str] = set()
+    last = time.monotonic()
 
     def show(what: str, done: int, total: int) -> None:
-        if done >= total and what not in finished:
-            finished.add(what)
-            print(f"{what}: {total} of {total}", file=sys.stderr)  # noqa: T201
+        nonlocal last
+        is_done, now = done >= total, time.monotonic()
+        if what not in finished and (is_done or now - last >= _EVERY_S):
+            last = now
+            if is_done:
+                finished.add(what)
+            print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)  # noqa: T201
 
     return show
 

@@ -10,7 +10,9 @@ from fleetslo.reports.jobs import Head, Job, Result
 from fleetslo.reports.missed import Missed
 from fleetslo.reports.page import page_of, relative
 
-_MOST_NAMED = 20
+_MOST_REASONS = 20
+_MOST_NAMED = 3
+"""Pages that failed for the same reason and are named."""
 
 
 def error_page(folder: Path, job: Job) -> Path:
@@ -97,16 +99,22 @@ def _write_for_site(folder: Path, missed: Missed, says: str, notebook: Any) -> N
 
 
 def told(failed: Mapping[str, tuple[Job, Result]], total: int, run_folder: Path) -> str:
-    """Return the message about failed reports: each with its notebook, cell and error."""
+    """Return the message about failed reports: each reason with notebook, cell and error, once."""
     good = total - len(failed)
     others = "the other one is" if good == 1 else f"the other {good} are"
     site = f"{others} published" if good else "nothing was published"
     lines = [f"{len(failed)} of {total} reports failed; {site}"]
-    for job, result in list(failed.values())[:_MOST_NAMED]:
-        lines.append(f"  {job.page} ({job.notebook}): {result.says}")
-        page = error_page(run_folder, job)
-        if page.is_file():
-            lines.append(f"    {page}")
-    if len(failed) > _MOST_NAMED:
-        lines.append(f"  and {len(failed) - _MOST_NAMED} more: {run_folder / 'manifest.json'}")
+    by_reason: dict[tuple[str, str], list[Job]] = {}
+    for job, result in failed.values():
+        by_reason.setdefault((job.notebook, result.says), []).append(job)
+    for (notebook, says), jobs in list(by_reason.items())[:_MOST_REASONS]:
+        pages = ", ".join(job.page for job in jobs[:_MOST_NAMED])
+        more = len(jobs) - _MOST_NAMED
+        pages += f" and {more} more" if more > 0 else ""
+        lines.append(f"  {pages} ({notebook}): {says}")
+        kept = (error_page(run_folder, job) for job in jobs[:_MOST_NAMED])
+        lines += [f"    {page}" for page in kept if page.is_file()]
+    if len(by_reason) > _MOST_REASONS:
+        more = len(by_reason) - _MOST_REASONS
+        lines.append(f"  and {more} more reasons: {run_folder / 'manifest.json'}")
     return "\n".join(lines)
