@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from fleetslo.warehouse import pieces
 from fleetslo.warehouse.pieces import bucket_of, files_of, write_pieces
 from fleetslo.warehouse.queries import read_query
 
@@ -33,7 +34,11 @@ PIECES = [rows(minute) for minute in range(20)]
 
 
 @pytest.mark.parametrize("held_bytes", [1, 10_000, 10**9])
-def test_an_answer_is_the_same_whatever_is_held_in_memory(tmp_path, held_bytes):
+@pytest.mark.parametrize("most_cuts", [10, 10_000])  # rows in order of their services, or not
+def test_an_answer_is_the_same_whatever_is_held_in_memory(
+    tmp_path, held_bytes, most_cuts, monkeypatch
+):
+    monkeypatch.setattr(pieces, "_MOST_CUTS", most_cuts)
     assert write_pieces(iter(PIECES), CONTRACT, "service", tmp_path, held_bytes) == 20 * len(NAMES)
     files = files_of(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in files}
