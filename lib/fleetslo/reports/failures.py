@@ -1,6 +1,6 @@
 """The pages that say why a report could not be made: one to keep by itself, one for the site."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +64,20 @@ def missed_in(folder: Path, run_id: str, failed: Mapping[str, tuple[Job, Result]
     Raises:
         OutputError: one cannot be written.
     """
-    found = []
-    for job, result in failed.values():
-        missed = _missed(job, run_id, result)
-        if not (drawn_at(folder) / missed.path).is_file():  # it did not fail in its notebook
-            _write_for_site(folder, missed, result.says, None)
-        found.append(missed)
+    found = [_missed(job, run_id, result) for job, result in failed.values()]
+    write_missed(folder, found)
     return found
+
+
+def write_missed(folder: Path, missed: Iterable[Missed]) -> None:
+    """Write the pages for the site of reports that did not fail in their notebooks.
+
+    Raises:
+        OutputError: one cannot be written.
+    """
+    for one in missed:
+        if not (drawn_at(folder) / one.path).is_file():
+            _write_for_site(folder, one, one.reason, None)
 
 
 def _missed(job: Job, run_id: str, result: Result) -> Missed:

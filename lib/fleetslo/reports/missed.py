@@ -110,9 +110,11 @@ def banner(missed: Missed, path: str) -> str:
     """Return what a stale page, at a path, says at its top."""
     since, last = missed.since, begun(missed.page.run_id)
     run = "the run of that time" if last == since else f"the run of {_moment(last)}"
+    anew = missed.page.path == path
+    what = "make it anew" if anew else f"report on {escape(missed.page.span.label)}"
     return (
         f'<p class="note warning stale" role="note"><strong>Stale since {_moment(since)}</strong>: '
-        f"{run} failed to report on {escape(missed.page.span.label)} ({escape(missed.reason)}). "
+        f"{run} failed to {what} ({escape(missed.reason)}). "
         f'<a href="{escape(relative(missed.path, path))}">Why it failed</a></p>'
     )
 

@@ -1,8 +1,10 @@
 """Running the schedule, or one report, on the fleet that the settings name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fleetslo.errors import Cancelled, FleetsloError, OutputError, UnknownName, UsageError
 from fleetslo.fleet import Fleet, open_fleet
@@ -13,13 +15,14 @@ from fleetslo.reports.jobs import BatchProgress, Silent
 from fleetslo.reports.keys import keyed
 from fleetslo.reports.manifest import Manifest, Occasion, new_run_id
 from fleetslo.reports.notebooks import describe, find_notebook
+from fleetslo.reports.page import Page
 from fleetslo.reports.questions import ask_beforehand
 from fleetslo.reports.records.model import DataRecord, TableRecord
-from fleetslo.reports.schedule import read_schedule
+from fleetslo.reports.schedule import choose, read_schedule
 from fleetslo.reports.scheduling.planning import Choice, Plan, plan_run
 from fleetslo.reports.single import run_report
 from fleetslo.reports.turns import turn
-from fleetslo.reports.untried import tell_untried
+from fleetslo.reports.untried import newest_pages, planned_pages, tell_untried
 from fleetslo.settings import Settings
 from fleetslo.warehouse.base import open_warehouse
 from fleetslo.warehouse.extracts import Extracts, extracted
@@ -71,21 +74,56 @@ def run_schedule(
     """
     choice = Choice(as_of, only, every, shard, retry, failed)
     run_id = run_id or new_run_id()
+    note = note or _silent
     with (
         turn(settings.home, run_id, shard=shard, wait=wait),
         Manifest(settings.home, run_id, settings.project, occasion or Occasion()) as manifest,
+        _readers_told(settings, choice, manifest, note),
         extracted(settings.home, open_warehouse(settings.warehouse), run_id) as extracts,
     ):
         manifest.batch = extracts.folder
         try:
-            return _run(
-                settings, extracts, choice, progress or Silent(), note or _silent, manifest, again
-            )
+            return _run(settings, extracts, choice, progress or Silent(), note, manifest, again)
         except BaseException as error:
             if isinstance(error, UsageError | UnknownName) and manifest.occasion == Occasion():
                 manifest.discard()  # a person mistyped something, and sees so
             manifest.fail(error)  # what it asked is gone in a moment
             raise
+
+
+@contextmanager
+def _readers_told(
+    settings: Settings, choice: Choice, manifest: Manifest, note: Callable[[str], None]
+) -> Iterator[None]:
+    """Call the newest pages stale where a run that is due breaks off before it has a plan.
+
+    Where a person asked for the run, or it makes up for an earlier one, nothing is stale.
+    """
+    try:
+        yield
+    except Cancelled:
+        raise
+    except FleetsloError as error:
+        if not manifest.jobs and manifest.occasion.trigger in ("schedule", "export"):
+            with suppress(FleetsloError):  # the schedule cannot be read, or the site: then as it is
+                kept = choose(read_schedule(), every=choice.every, only=choice.only)
+                pages = newest_pages(settings, {entry.page for entry in kept}, manifest.run_id)
+                _tell_untried(pages, settings, manifest.run_id, error, {}, note)
+        raise
+
+
+def _tell_untried(
+    pages: Sequence[Page],
+    settings: Settings,
+    run_id: str,
+    error: FleetsloError,
+    catalogue: Mapping[str, Mapping[str, Any]],
+    note: Callable[[str], None],
+) -> None:
+    try:
+        tell_untried(pages, settings, run_id, error, catalogue)
+    except OutputError as why:
+        note(f"readers of the site are not told that this run failed: {why}")
 
 
 def _silent(_: str) -> None:
@@ -119,10 +157,8 @@ def _run(
     except Cancelled:
         raise
     except FleetsloError as error:
-        try:
-            tell_untried(jobs, settings, extracts.run, error, plan.catalogue)
-        except OutputError as why:
-            note(f"readers of the site are not told that this run failed: {why}")
+        pages = planned_pages(jobs, extracts.run)
+        _tell_untried(pages, settings, extracts.run, error, plan.catalogue, note)
         raise
     return run_batch(
         jobs,

@@ -1,14 +1,17 @@
 """What readers are told when a run broke off before it could make any report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from shutil import rmtree
 from typing import Any
 
 from fleetslo.errors import FleetsloError
-from fleetslo.reports.failures import drawn_at, missed_in
-from fleetslo.reports.jobs import Failure, Job, Result
+from fleetslo.reports.failures import drawn_at, write_missed
+from fleetslo.reports.jobs import Failure, Head, Job
+from fleetslo.reports.missed import Missed
+from fleetslo.reports.page import Page, page_of
 from fleetslo.reports.publishing.lock import publishing
 from fleetslo.reports.publishing.sharing import publish_site
 from fleetslo.reports.publishing.store import open_store
@@ -16,14 +19,42 @@ from fleetslo.reports.site import Release, prune, read_published, switch
 from fleetslo.settings import Settings
 
 
+def planned_pages(jobs: Sequence[Job], run_id: str) -> list[Page]:
+    """Return the pages that a run was to make."""
+    return [page_of(job, Head(), run_id) for job in jobs]
+
+
+def newest_pages(settings: Settings, reports: Collection[str], run_id: str) -> list[Page]:
+    """Return the published pages that a run would have followed, had it come to have a plan.
+
+    Those are the pages of each report's newest period.
+
+    Args:
+        settings: say where the site lies.
+        reports: the first parts of the pages' names.
+        run_id: the run, which becomes the pages'.
+    """
+    newest: dict[str, datetime] = {}
+    published = read_published(settings.home / "site").pages
+    found = [page for page in published if page.name.partition("/")[0] in reports]
+    for page in found:
+        report = page.name.partition("/")[0]
+        newest[report] = max(newest.get(report, page.span.end), page.span.end)
+    return [
+        replace(page, run_id=run_id)
+        for page in found
+        if page.span.end == newest[page.name.partition("/")[0]]
+    ]
+
+
 def tell_untried(
-    jobs: Sequence[Job],
+    pages: Sequence[Page],
     settings: Settings,
     run_id: str,
     error: FleetsloError,
     catalogue: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Publish a release in which the pages of these jobs are stale, because of an error.
+    """Publish a release in which these pages are stale, because of an error.
 
     Where nothing was published yet, there is nobody to tell.
 
@@ -31,12 +62,12 @@ def tell_untried(
         OutputError: it cannot be written, or not be uploaded.
     """
     site = settings.home / "site"
-    if read_published(site).release is None:
+    if read_published(site).release is None or not pages:
         return
-    failure = Failure(None, 0, type(error).__name__, str(error), where="")
-    result = Result("failed", 0.0, failure=failure)
+    reason = str(Failure(None, 0, type(error).__name__, str(error), where=""))
     folder = settings.home / "runs" / run_id
-    missed = missed_in(folder, run_id, {job.path: (job, result) for job in jobs})
+    missed = [Missed(page, reason, run_id) for page in pages]
+    write_missed(folder, missed)
     release = Release(site, run_id)
     with publishing(site):
         try:

@@ -4,12 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleetslo.errors import WarehouseError
+import pytest
+
+from fleetslo.errors import WarehouseError, WarehouseMissing
 from fleetslo.reports.jobs import Job
+from fleetslo.reports.manifest import Occasion
 from fleetslo.reports.missed import Missed, banner, read_missed, still_missed
 from fleetslo.reports.page import Page, Pages, history
+from fleetslo.reports.running import run_schedule
 from fleetslo.reports.site import Drawn, Release, read_published, switch
-from fleetslo.reports.untried import tell_untried
+from fleetslo.reports.untried import newest_pages, planned_pages, tell_untried
 from fleetslo.settings import load_settings
 
 FIRST, SECOND, THIRD = "20261102T060000Z-aaaa", "20261109T060000Z-bbbb", "20261116T060000Z-cccc"
@@ -168,12 +172,12 @@ def test_a_run_that_broke_off_before_its_first_report_makes_its_pages_stale(
     gone = WarehouseError("the warehouse <gone>\ndid not answer")
     one = page(8)
     job = Job("reports/one", tmp_path, one.name, one.path, "one", "a", one.period, "", {})
-    tell_untried([job], settings, FIRST, gone, {})
+    tell_untried(planned_pages([job], FIRST), settings, FIRST, gone, {})
     assert list(site.folder.iterdir()) == []  # nothing was published, so nobody is to be told
     first = site.publish(FIRST, page(1))
     told_by = [f"2026110{n}T060000Z-aaaa" for n in range(3, 8)]
     for run_id in told_by:
-        tell_untried([job], settings, run_id, gone, {})
+        tell_untried(planned_pages([job], run_id), settings, run_id, gone, {})
     html = (site.folder / "current" / page(1).path).read_text()
     assert "<strong>Stale since 3 Nov 2026 06:00 UTC</strong>: the run of 7 Nov" in html
     assert "(WarehouseError: the warehouse &lt;gone&gt; did not answer)" in html
@@ -182,3 +186,59 @@ def test_a_run_that_broke_off_before_its_first_report_makes_its_pages_stale(
     assert sorted(path.name for path in (site.folder / "releases").iterdir()) == told_by[-2:]
     assert not first.exists()
     assert not any((tmp_path / "runs").iterdir())
+
+
+def test_a_run_that_breaks_off_before_its_plan_makes_the_newest_pages_of_its_reports_stale(
+    tmp_path: Path,
+) -> None:
+    site = Site(tmp_path)
+    of = "service_slo/a"
+    site.publish(
+        FIRST,
+        page(1, name=of),
+        page(8, name=of),
+        page(8, name="service_slo/b"),
+        page(8, name="x/a"),
+    )
+    gone = {"home": str(tmp_path), "warehouse": f"duckdb://{tmp_path}/gone"}
+    settings = load_settings(gone).settings
+
+    def run(run_id: str, occasion: Occasion, *only: str) -> None:
+        with pytest.raises(WarehouseMissing):
+            run_schedule(settings, run_id=run_id, occasion=occasion, only=only)
+
+    def banner_on(ends: int, name: str) -> str:
+        html = (site.folder / "current" / page(ends, name=name).path).read_text()
+        start = html.find('<p class="note warning stale"')
+        return html[start : html.find("</p>", start)] if start >= 0 else ""
+
+    run(SECOND, Occasion())  # a person sees it
+    run(SECOND, Occasion("backfill"))
+    run(SECOND, Occasion("schedule"), "fleet_overview")  # none of it is published
+    assert (site.folder / "current").resolve().name == FIRST
+    run(SECOND, Occasion("schedule"), "service_slo")
+    run(THIRD, Occasion("export"))
+    for name in (of, "service_slo/b"):
+        said = banner_on(8, name)
+        assert "<strong>Stale since 9 Nov 2026 06:00 UTC</strong>: the run of 16 Nov 2026" in said
+        assert "failed to make it anew (WarehouseMissing: there is no warehouse in" in said
+        why = site.folder / "current" / "failures" / page(8, name=name).path
+        assert "there is no warehouse in" in why.read_text()
+    assert banner_on(1, of) == ""
+    assert banner_on(8, "x/a") == ""
+    assert "there is no warehouse" in (site.folder / "current" / "index.html").read_text()
+    # The next run finds the page good as it is, or makes a later one.
+    site.publish("20261117T060000Z-dddd", page(15, "20261117T060000Z-dddd", of))
+    assert banner_on(8, of) == ""
+    assert banner_on(8, "service_slo/b") != ""
+
+
+def test_the_newest_pages_are_those_of_each_reports_newest_period(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    pages = [page(1, name="one/gone"), page(8, name="one/a"), page(1, name="two/a")]
+    site.publish(FIRST, *pages)
+    settings = load_settings({"home": str(tmp_path)}).settings
+    found = newest_pages(settings, {"one", "two", "three"}, THIRD)
+    # one/gone has had no page for a week: nobody waits for it.
+    assert {one.name for one in found} == {"one/a", "two/a"}
+    assert {one.run_id for one in found} == {THIRD}
