@@ -1,11 +1,14 @@
 """The tiny demo, published by a run to a folder and to a bucket, opened in Chromium both ways."""
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
+from PIL import Image
 from tests.storage import StorageServer
 
 from fleetslo.cli import run
@@ -42,6 +45,12 @@ def seen(context: Any, root: str, path: str, own: str) -> tuple[dict[str, Any], 
     return found, picture
 
 
+def apart(one: bytes, other: bytes) -> float:
+    """Return the share of points in which two pictures of one size differ."""
+    left, right = (np.asarray(Image.open(io.BytesIO(picture))) for picture in (one, other))
+    return float((left != right).any(axis=-1).mean())
+
+
 @pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.xdist_group("runs-notebooks")
@@ -71,12 +80,9 @@ def test_the_demo_reads_the_same_from_the_bucket_as_from_the_folder(
         here, here_drawn = seen(context, local, name, "file:")
         root = top if name == "index.html" else inside
         there, there_drawn = seen(context, root, name, storage.url)
-        # From the top, pages lie in the release, and the index is where it is.
+        # From the top, pages lie in the release; the index and the feeds are at the top.
         lead = f"releases/{release.name}/"
-        there["links"] = [
-            one.removeprefix(lead).replace(f"{top}index.html", "index.html")
-            for one in there["links"]
-        ]
+        there["links"] = [one.removeprefix(lead).removeprefix(top) for one in there["links"]]
         assert there == here, name
-        assert there_drawn == here_drawn, name
+        assert apart(there_drawn, here_drawn) < 1e-4, name  # Chromium's own edges come out unlike
     context.close()
