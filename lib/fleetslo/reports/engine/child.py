@@ -25,6 +25,8 @@ Cell = tuple[int, str, bool]
 """Its index, its source, and whether it may raise."""
 
 _PR_SET_PDEATHSIG = 1
+_COLLECTED = (50_000, 20, 50)
+"""How seldom cycles are looked for: charts make many objects, and a notebook soon ends."""
 _LIBC = ctypes.CDLL(None)
 
 
@@ -82,6 +84,7 @@ def _own(
     builtins.input = _no_input
     bound_memory(limits)
     gc.enable()
+    gc.set_threshold(*_COLLECTED)
     return wire
 
 
