@@ -28,6 +28,13 @@ def eat_in_a_child():
 def leave_a_child():
     child = subprocess.Popen(["sleep", "600"])
     Path("left.pid").write_text(str(child.pid))
+def leave_a_daemon():  # in a session of its own, and so is what it starts
+    again = "import subprocess as s; print(s.Popen(['sleep', '600'], start_new_session=True).pid)"
+    script = f"import os, time; print(os.getpid()); {again}; import sys; sys.stdout.flush(); time.sleep(600)"
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", script], start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    Path("daemons.pid").write_text(daemon.stdout.readline() + daemon.stdout.readline())
 ways = {
     "hangs": lambda: time.sleep(600),
     "spins": lambda: exec("while True: pass"),
@@ -38,6 +45,7 @@ ways = {
     "leaves": lambda: os._exit(0),
     "crashes": lambda: ctypes.string_at(0),
     "leaves-a-child": leave_a_child,
+    "leaves-a-daemon": leave_a_daemon,
     "good": lambda: None,
 }
 ways[service]()
@@ -82,11 +90,12 @@ def test_each_way_to_end_is_told_apart_and_costs_one_report(project):
         "leaves": ("stopped_early", "the kernel ended with exit code 0 before the notebook did"),
         "crashes": ("killed", "SIGSEGV ended the kernel"),
         "leaves-a-child": ("ok", ""),
+        "leaves-a-daemon": ("ok", ""),
         "good": ("ok", ""),
     }
     code, said = project.run("2026-11-01", *expected)
     assert code == 51
-    assert said.startswith("8 of 10 reports failed; the other 2 are published\n")
+    assert said.startswith("8 of 11 reports failed; the other 3 are published\n")
     assert {name: job["outcome"] for name, job in jobs(project).items()} == {
         name: outcome for name, (outcome, _) in expected.items()
     }
@@ -104,8 +113,10 @@ def test_each_way_to_end_is_told_apart_and_costs_one_report(project):
     # beside what the process has from the one that it was forked from.
     for name in ("eats", "eats-polars"):
         assert 600 * 2**20 <= jobs(project)[name]["peak_memory_bytes"] < 1400 * 2**20
-    left = int((project.folder / "left.pid").read_text())
-    wait_for(lambda: gone(left), 10)
+    left = (project.folder / "left.pid", project.folder / "daemons.pid")
+    pids = [int(pid) for file in left for pid in file.read_text().split()]
+    assert len(pids) == 3
+    wait_for(lambda: all(map(gone, pids)), 10)
 
 
 def test_a_notebook_killed_from_outside_keeps_what_it_showed(project):

@@ -8,6 +8,7 @@ keeps its limits, and ends it with all that it started.
 import os
 import secrets
 import select
+import signal
 import threading
 import time
 from contextlib import suppress
@@ -15,9 +16,9 @@ from typing import Any
 
 from papermill.engines import Engine
 
-from fleetslo.reports.engine.child import be_notebook
+from fleetslo.reports.engine.child import adopt_orphans, be_notebook
 from fleetslo.reports.engine.execution import Ending, Execution, kill_group
-from fleetslo.reports.engine.limits import memory_held
+from fleetslo.reports.engine.limits import children, memory_held
 from fleetslo.reports.engine.outcomes import ended, should_run
 from fleetslo.reports.engine.parameters import stored
 from fleetslo.reports.engine.preloading import preload, read_questions
@@ -72,6 +73,8 @@ class Process:
         ]
         token = secrets.token_bytes(TOKEN_BYTES)
         pipes = [os.pipe() for _ in range(3)]
+        adopt_orphans()
+        self._not_its_own = set(children(os.getpid()))
         ours = [reading for reading, _ in pipes]
         theirs = [writing for _, writing in pipes]
         with execution.running.lock:
@@ -146,6 +149,7 @@ class Process:
         kill_group(self.pid)
         _, status, used = os.wait4(self.pid, 0)
         kill_group(self.pid)  # what it may have started between the two
+        self._end_orphans()
         self._execution.running.pid = None
         peak = self._execution.peak_memory_bytes or 0
         self._execution.peak_memory_bytes = max(peak, used.ru_maxrss * 1024)
@@ -153,3 +157,14 @@ class Process:
         for descriptor in self._ours:
             os.close(descriptor)
         return status
+
+    def _end_orphans(self) -> None:
+        """Kill what it started in groups of their own; whatever those started comes next."""
+        until = time.monotonic() + _LEAVE_S
+        while orphans := set(children(os.getpid())) - self._not_its_own:
+            for orphan in orphans:
+                with suppress(PermissionError, ProcessLookupError, ChildProcessError):
+                    os.kill(orphan, signal.SIGKILL)
+                    os.waitpid(orphan, 0)
+            if time.monotonic() > until:
+                return

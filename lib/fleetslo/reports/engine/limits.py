@@ -76,8 +76,15 @@ def memory_held(pid: int) -> int:
 def _family(pid: int) -> list[int]:
     found = [pid]
     for one in found:
-        with suppress(OSError):
-            for thread in Path(f"/proc/{one}/task").iterdir():
-                with suppress(OSError):
-                    found += map(int, (thread / "children").read_text().split())
+        found += children(one)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started, or adopted; none where nobody tells."""
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                found += map(int, (thread / "children").read_text().split())
     return found
