@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,6 +41,8 @@ def examine() -> Iterator[Finding]:
     yield from _warehouse(settings)
     yield _guarded("objectives", _objectives)
     yield _guarded("notebooks", _notebooks)
+    yield _guarded("schedule", _schedule)
+    yield from _secrets_of_recipients()
 
 
 def _guarded(what: str, look: Callable[[], str]) -> Finding:
@@ -120,6 +123,7 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("ok", "services", text)
     yield from _strangers(fleet.settings.project, services["service"].to_list())
+    yield from _unknown_squads(services["squad"].drop_nulls().unique().to_list())
     if judged.height and not judged["valid_count"].sum():
         yield Finding(
             "warn", "slo_minutes", "no objective has been counted", "fleetslo warehouse rollup"
@@ -147,6 +151,50 @@ def _strangers(project: Path, services: list[str]) -> Iterator[Finding]:
                 f"{nearest(objective.service, services)}",
                 "mend the name, or load the service's data",
             )
+
+
+def _unknown_squads(squads: list[str]) -> Iterator[Finding]:
+    """Yield a warning for each recipient of a squad that owns no service."""
+    from fleetslo.errors import nearest
+    from fleetslo.reports.telling.recipients import read_recipients
+
+    with suppress(FleetsloError):  # what is wrong with the file is a finding of its own
+        told = read_recipients()
+        for name, one in told.recipients.items() if told else ():
+            if one.squad is not None and one.squad not in squads:
+                text = f"{name}: no squad {one.squad!r} owns a service.{nearest(one.squad, squads)}"
+                yield Finding("warn", "recipients", text, "mend notebooks/recipients.yaml")
+
+
+def _secrets_of_recipients() -> Iterator[Finding]:
+    """Yield a finding about the file of recipients; none where the project has no such file."""
+    from fleetslo.reports.telling.recipients import read_recipients, resolved
+
+    try:
+        told = read_recipients()
+    except FleetsloError as error:
+        yield Finding("fail", "recipients", str(error), "mend the file that the message names")
+        return
+    if told is None:
+        return
+    yield Finding("ok", "recipients", f"{len(told.recipients)} in notebooks/recipients.yaml")
+    secrets = [one.webhook for one in told.recipients.values()]
+    secrets += [told.smtp.password] if told.smtp else []
+    for secret in dict.fromkeys(one for one in secrets if one is not None):
+        try:
+            resolved(secret)
+        except FleetsloError as error:
+            yield Finding("warn", "recipients", str(error), "set it where runs tell people")
+
+
+def _schedule() -> str:
+    from fleetslo.reports.schedule import read_schedule
+    from fleetslo.reports.telling.recipients import read_recipients
+
+    entries = read_schedule()
+    if (told := read_recipients()) is not None:
+        told.check({entry.name: entry.tell for entry in entries})
+    return f"{len(entries)} in notebooks/schedule.yaml: {', '.join(one.name for one in entries)}"
 
 
 def _objectives() -> str:

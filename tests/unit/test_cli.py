@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import fleetslo as fs
 from fleetslo import cli, errors
 from fleetslo.errors import FleetsloError
 
@@ -337,6 +338,31 @@ def test_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> Non
     assert "FAIL warehouse" in out
     assert "fleetslo demo" in out
     assert "ok   notebooks" in out
+
+
+def test_doctor_looks_at_the_schedule_and_at_whoever_is_told(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fleetslo.toml").touch()
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NO_SUCH_HOOK", raising=False)
+    recipients = tmp_path / "notebooks" / "recipients.yaml"
+    fleet = fs.open_fleet()
+    squad = fleet.services(fleet.period("7d"))["squad"].drop_nulls().sort()[0]
+    recipients.write_text(
+        f"recipients:\n  right: {{squad: {squad}, webhook: 'https://a'}}\n"
+        f"  wrong: {{squad: {squad}x, webhook: '${{NO_SUCH_HOOK}}'}}\n"
+    )
+    cli.run(["doctor"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert "ok schedule: 3 in notebooks/schedule.yaml: fleet_overview" in out
+    assert "ok recipients: 2 in notebooks/recipients.yaml" in out
+    assert f"wrong: no squad '{squad}x' owns a service. Did you mean '{squad}'?" in out
+    assert "${NO_SUCH_HOOK} is not set in the environment" in out
+    recipients.write_text("recipients: {none: {squad: a}}")
+    assert cli.run(["doctor"]) == 3
+    assert "say where: email" in " ".join(capsys.readouterr().out.split())
 
 
 def test_json_of_an_answer_reads_back(away: Path) -> None:

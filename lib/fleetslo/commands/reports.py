@@ -106,6 +106,7 @@ def run(
     ] = None,
 ) -> None:
     """Run every report of notebooks/schedule.yaml and publish the site."""
+    from fleetslo.charts import words
     from fleetslo.errors import UsageError
     from fleetslo.reports.executed import is_kept
     from fleetslo.reports.manifest import Occasion, new_run_id
@@ -119,7 +120,7 @@ def run(
         planned = plan_schedule(settings, Choice(as_of, only or [], every, shard, retry, failed))
         table(["report", "due", "for", "pages", "period", "parameters"], planned.table())
         kept = sum(is_kept(job, settings.home) for job in planned.jobs)
-        say(f"{len(planned.jobs)} pages, {0 if again else kept} of them unchanged")
+        say(f"{words.plural(len(planned.jobs), 'page')}, {0 if again else kept} of them unchanged")
         return
     if leash is not None:
         stop_when_closed(leash)
@@ -148,7 +149,7 @@ def run(
         )
     made = len(done.results) - done.unchanged
     say(
-        f"{len(done.results)} reports in {done.duration_s:.0f} s: "
+        f"{words.plural(len(done.results), 'report')} in {done.duration_s:.0f} s: "
         f"{done.unchanged} unchanged, {made} made"
     )
     if done.index is not None:

@@ -1,12 +1,14 @@
 """What the index of a site lists: the latest report of each service, reports, periods, failures."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from fleetslo.charts import words
 from fleetslo.reports.feeds import feed_path
 from fleetslo.reports.index import (
     FailureEntry,
+    OtherReport,
     PeriodEntry,
     ReportEntry,
     ServiceEntry,
@@ -33,7 +35,8 @@ def contents(
         services: what the catalogue says of each service: ``squad``, ``tier``.
         missed: the reports that could not be made, the newest first.
     """
-    newest_first = sorted(pages, key=_rank, reverse=True)
+    wide = Counter(_report_of(page) for page in pages)
+    newest_first = sorted(pages, key=lambda page: _rank(page, wide), reverse=True)
     fleet: dict[str, Page] = {}
     latest: dict[str, Page] = {}
     squads: dict[str, Page] = {}
@@ -44,10 +47,11 @@ def contents(
             squads.setdefault(page.squad, page)
         else:
             fleet.setdefault(page.name, page)
-    first = next(iter(fleet.values()), None)
-    stale: dict[tuple[str | None, str | None], Missed] = {}
+    # Of a report for each region, say, no page speaks for the fleet.
+    first = min(fleet.values(), key=lambda page: "/" in page.name, default=None)
+    stale: dict[tuple[str | None, str | None], list[Missed]] = {}
     for one in missed:
-        stale.setdefault((one.page.service, one.page.squad), one)
+        stale.setdefault((one.page.service, one.page.squad), []).append(one)
     failing = {service for service, _ in stale if service is not None}
     shown: Site = {
         "title": TITLE,
@@ -58,15 +62,18 @@ def contents(
             {
                 **_service(name, latest.get(name), services.get(name, {}), squads),
                 **_trend(latest.get(name), pages),
-                **_stale(stale.get((name, None))),
+                **_stale(stale.get((name, None)), latest.get(name)),
             }
             for name in sorted({*latest, *services, *failing})
         ],
         "squads": [
-            {**_squad(page), **_trend(page, pages), **_stale(stale.get((None, name)))}
+            {**_squad(page), **_trend(page, pages), **_stale(stale.get((None, name)), page)}
             for name, page in squads.items()
         ],
         "reports": [_report(page, missed) for page in fleet.values()],
+        "others": _others(
+            pages, {page.path for of in (fleet, latest, squads) for page in of.values()}
+        ),
         "periods": _periods(newest_first),
         "failures": [_failure(one) for one in missed],
     }
@@ -75,9 +82,42 @@ def contents(
     return shown
 
 
-def _rank(page: Page) -> tuple[Any, ...]:
-    """Return a key that puts the newest page last; among equals, one that gives a verdict."""
-    return (page.span.end, page.verdict is not None, page.run_id, page.path)
+def _report_of(page: Page) -> str:
+    """Return the report that a page is one of: the first part of its name."""
+    return page.name.partition("/")[0]
+
+
+def _rank(page: Page, wide: Mapping[str, int]) -> tuple[Any, ...]:
+    """Return a key that puts the newest page last.
+
+    Among equals, one that gives a verdict, then one of the report that has most pages: a report
+    about one service alone does not stand for it where all services have another.
+    """
+    has = page.verdict is not None
+    return (page.span.end, has, wide[_report_of(page)], page.run_id, page.path)
+
+
+def _others(pages: Pages, shown: Collection[str]) -> list[OtherReport]:
+    """Return the newest pages that no table and no card leads to, by report."""
+    newest: dict[str, Page] = {}
+    for page in pages:
+        known = newest.setdefault(page.name, page)
+        newest[page.name] = max(known, page, key=lambda one: (one.span.end, one.run_id))
+    found: dict[str, list[Page]] = {}
+    for name in sorted(newest):
+        if newest[name].path not in shown:
+            found.setdefault(_report_of(newest[name]), []).append(newest[name])
+    return [
+        {
+            "report": report,
+            "count": words.plural(len(group), "page"),
+            "pages": [
+                {"label": page.name.partition("/")[2] or page.title, "href": page.path}
+                for page in group
+            ],
+        }
+        for report, group in found.items()
+    ]
 
 
 def _covers(newest_first: list[Page]) -> list[str]:
@@ -121,11 +161,16 @@ def _trend(page: Page | None, pages: Pages) -> Trend:
     }
 
 
-def _stale(missed: Missed | None) -> Stale:
-    if missed is None:
+def _stale(missed: Sequence[Missed] | None, page: Page | None) -> Stale:
+    """Return what a row says that shows a page: whether its own report could not be made."""
+    alike = (
+        one for one in missed or () if page is None or _report_of(one.page) == _report_of(page)
+    )
+    found = next(alike, None)
+    if found is None:
         return {}
-    since = f"since {words.day(missed.since)}" if missed.shown_on else "not made"
-    return {"stale": since, "stale_href": missed.path}
+    since = f"since {words.day(found.since)}" if found.shown_on else "not made"
+    return {"stale": since, "stale_href": found.path}
 
 
 def _squad(page: Page) -> SquadEntry:

@@ -71,6 +71,14 @@ class ReportEntry(TypedDict):
     stale: NotRequired[str]
 
 
+class OtherReport(TypedDict):
+    """The newest pages of a report to which nothing else on the index leads."""
+
+    report: str
+    count: str
+    pages: Sequence[Mapping[str, str]]
+
+
 class PeriodEntry(TypedDict):
     """A period that was reported: its label, its own overview, how many reports it has."""
 
@@ -102,6 +110,7 @@ class Site(TypedDict):
     verdict: NotRequired[str | None]
     covers: NotRequired[Sequence[str]]
     reports: NotRequired[Sequence[ReportEntry]]
+    others: NotRequired[Sequence[OtherReport]]
     periods: NotRequired[Sequence[PeriodEntry]]
     failures: NotRequired[Sequence[FailureEntry]]
 
@@ -226,6 +235,7 @@ def page(site: Mapping[str, Any], data: str | None) -> dict[str, Any]:
         "reports": [_unlike(report, site["sentence"]) for report in site.get("reports", ())],
         "squads": markup.table_card(squads, "squads", lambda address: address) if squads else "",
         "services": markup.table_card(payload, "services", lambda address: address),
+        "others": site.get("others", ()),
         "periods": site.get("periods", ()),
         "failures": failures[:_MOST_FAILURES],
         "failed": words.plural(len(failures), "report"),

@@ -21,6 +21,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fleetslo.charts import words
 from fleetslo.errors import NotebookError, PeriodError, UnknownQuery, WarehouseError
 from fleetslo.fleet import Fleet
 from fleetslo.judgements import reach
@@ -161,7 +162,7 @@ def ask_beforehand(
     wants = [one for name, text in reports for one in wanted(of[name], fleet, Period.parse(text))]
     lacking = extracts.lacking(wants)
     is_billed = _refuse_dear(extracts, lacking, settings, note)
-    what = f"asking {len(lacking)} questions"
+    what = f"asking {words.plural(len(lacking), 'question')}"
     for done, one in enumerate(lacking):
         progress.stage(what, done, len(lacking))
         question = extracts.ask(one)
@@ -182,7 +183,7 @@ def _refuse_dear(
     known = [estimate for estimate in estimates if estimate is not None]
     if not known:
         return False
-    size, count = sum(known), f"{len(lacking)} questions"
+    size, count = sum(known), words.plural(len(lacking), "question")
     if size > settings.batch_bytes_limit:
         raise WarehouseError(
             f"the {count} of this batch would read {_size(size)}, over the limit of "

@@ -6,7 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fleetslo.errors import Cancelled, FleetsloError, OutputError, UnknownName, UsageError
+from fleetslo.errors import (
+    Cancelled,
+    FleetsloError,
+    OutputError,
+    PeriodError,
+    UnknownName,
+    UsageError,
+)
 from fleetslo.fleet import Fleet, open_fleet
 from fleetslo.periods import Period
 from fleetslo.reports.batch import BatchReport, run_batch
@@ -85,7 +92,8 @@ def run_schedule(
         try:
             return _run(settings, extracts, choice, progress or Silent(), note, manifest, again)
         except BaseException as error:
-            if isinstance(error, UsageError | UnknownName) and manifest.occasion == Occasion():
+            mistyped = isinstance(error, UsageError | UnknownName | PeriodError)
+            if mistyped and not manifest.jobs and manifest.occasion == Occasion():
                 manifest.discard()  # a person mistyped something, and sees so
             manifest.fail(error)  # what it asked is gone in a moment
             raise

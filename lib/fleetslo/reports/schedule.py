@@ -218,6 +218,14 @@ def keep_named(jobs: list[Job], only: Sequence[str]) -> list[Job]:
     return [job for job in jobs if job.path in kept]
 
 
+def _about(what: str, entry: Entry, subject: str | None) -> str | None:
+    """Return the service or squad that a page is about, be it one of many or written down."""
+    if entry.subject == what:
+        return subject
+    written = entry.parameters.get(what)
+    return written if isinstance(written, str) else None
+
+
 _EXAMPLES = {"service": "checkout", "squad": "Payments", "system": "shop", "region": "europe"}
 
 
@@ -245,8 +253,8 @@ def _jobs_of(entry: Entry, as_of: str, subjects: Callable[[Entry], Sequence[str]
                 page=page,
                 path=page_path(page, period.slug),
                 report=entry.page,
-                service=subject if each == "service" else None,
-                squad=subject if each == "squad" else None,
+                service=_about("service", entry, subject),
+                squad=_about("squad", entry, subject),
                 period=str(period),
                 as_of=as_of,
                 parameters={**checked, **mine},

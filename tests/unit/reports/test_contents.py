@@ -85,6 +85,38 @@ def test_the_fleet_comes_first_and_periods_are_newest_first():
     ]
 
 
+def test_a_report_about_one_service_speaks_neither_for_it_nor_for_the_fleet():
+    week = page("week", "new/week.html", service="a", verdict="missed", run_id="r9", title="a")
+    regions = [page(f"region/{one}", f"new/{one}.html", title=one, sentence="-") for one in "xy"]
+    mine = [page(f"my/{one}", f"new/my-{one}.html", squad=one) for one in ("Pay", "Ads")]
+    reviews = [page(f"squad/{one}", f"new/{one}.html", squad=one, verdict="met") for one in ("Pay", "Ads")]  # fmt: skip
+    shown = contents(Pages([*PAGES, week, *regions, *mine, *reviews]), {}, ())
+    assert shown["sentence"] == "**1 of 2** fine."
+    assert shown["services"][0]["href"] == "new/a.html"
+    assert [one["label"] for one in shown["reports"]] == ["y", "x", "Fleet overview"]
+    # What no row and no card shows is to be found all the same.
+    assert shown["others"] == [
+        {"report": "extra", "count": "1 page", "pages": [{"label": "a", "href": "new/extra.html"}]},
+        {"report": "my", "count": "2 pages",
+         "pages": [{"label": one, "href": f"new/my-{one}.html"} for one in ("Ads", "Pay")]},
+        {"report": "week", "count": "1 page", "pages": [{"label": "a", "href": "new/week.html"}]},
+    ]  # fmt: skip
+    html = render_index(shown)
+    assert '<summary>my <span class="says">2 pages</span></summary>' in html
+    assert '<a href="new/my-Pay.html">Pay</a>' in html
+    assert "More reports" not in render_index(contents(Pages(reviews), {}, ()))
+
+
+def test_a_row_is_stale_when_its_own_report_could_not_be_made():
+    review = page("squad/Pay", "new/pay.html", squad="Pay", verdict="met")
+    mine = missed("my/Pay", "new/my.html", squad="Pay")
+    own = missed("squad/Pay", "newer/pay.html", squad="Pay", shown_on="new/pay.html")
+    (other,) = contents(Pages([review]), {}, [mine])["squads"]
+    assert "stale" not in other
+    (row,) = contents(Pages([review]), {}, [mine, own])["squads"]
+    assert row["stale_href"] == "failures/newer/pay.html"
+
+
 def missed(name, path, **more):
     given = {"run_id": "20261102T060000Z-aaaa", **more}
     first, shown_on = given.pop("first", given["run_id"]), given.pop("shown_on", None)

@@ -161,6 +161,7 @@ def test_a_daemon_knows_when_reports_were_made_before_it_began(tmp_path):
     run(7, {"q": "ok"})  # the next attempt makes the day whole
     run(8, {"p": "ok", "q": "ok"}, as_of="2026-11-03", release=None)
     run(9, {"p": "failed", "q": "ok"}, as_of="2026-11-03")
+    run(10, {"p": "failed"})  # made again, in vain: what there was is no younger for it
     made = last_successes(tmp_path)
     assert made == {"a": datetime(2026, 11, 2, 7, 30, tzinfo=UTC)}
     figures = Metrics(made)

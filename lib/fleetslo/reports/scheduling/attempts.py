@@ -85,8 +85,7 @@ class Attempts:
         entries: Sequence[Entry] = due.group.entries
         retry = ""
         for attempt in range(due.group.retries + 1):
-            wait_s = min(self._first_wait_s * 2 ** (attempt - 1), _LONGEST_WAIT_S)
-            if attempt and self._cancelled.wait(wait_s):
+            if attempt and self._cancelled.wait(self._wait_s(attempt)):
                 break
             run_id = new_run_id()
             begins(run_id)
@@ -100,18 +99,23 @@ class Attempts:
                 return ended
             if self._cancelled.is_set():
                 break
-            self._say(f"{due}: attempt {attempt + 1} ended with exit code {code}")
             bad = _failed(record) if code == errors.NotebookFailed.exit_code else set()
             retry = run_id if bad else ""
             bad = bad or set(_names(entries))
             good = set(_names(entries)) - bad
             ended.failed = sorted((set(ended.failed) - good) | bad)
             entries = [one for one in entries if one.name in bad and one.retries > attempt]
-            if not entries or code in _FINAL:
+            is_over = not entries or code in _FINAL
+            again = "" if is_over else f", the next in {self._wait_s(attempt + 1):.0f} s"
+            self._say(f"{due}: attempt {attempt + 1} ended with exit code {code}{again}")
+            if is_over:
                 return ended
         if self._cancelled.is_set():
             ended.outcome = "cancelled"
         return ended
+
+    def _wait_s(self, attempt: int) -> float:
+        return float(min(self._first_wait_s * 2 ** (attempt - 1), _LONGEST_WAIT_S))
 
     def _batch(self, due: Due, run_id: str, attempt: int, names: Sequence[str], retry: str) -> int:
         """Run one batch and return its exit code; the batch stops when this process is gone."""

@@ -218,5 +218,12 @@ class Daemon:
 
 
 def _reports(groups: Sequence[Group]) -> str:
+    """Return how many reports there are, and which are due next."""
     count = sum(len(group.entries) for group in groups)
-    return "1 report" if count == 1 else f"{count} reports"
+    told = "1 report" if count == 1 else f"{count} reports"
+    now = datetime.now(UTC)
+    if groups:
+        first = min(groups, key=lambda group: group.timing.after(now))
+        at = first.timing.after(now).astimezone(UTC)
+        told += f"; next {', '.join(first.names)} at {at:%Y-%m-%d %H:%M} UTC"
+    return told

@@ -22,12 +22,12 @@ def last_successes(home: Path) -> dict[str, datetime]:
     for record in islice(records(home), _MOST):
         if record.publication is None or record.ended_at is None:
             continue
-        for job in record.jobs:
-            if job.outcome == "ok":
-                made[record.as_of, job.entry].add(job.path)
-        for name, pages in record.planned.items():
+        good = [job for job in record.jobs if job.outcome == "ok"]
+        for job in good:
+            made[record.as_of, job.entry].add(job.path)
+        for name in {job.entry for job in good} & record.planned.keys():
             key = (record.as_of, name)
             ended.setdefault(key, record.ended_at)
-            if len(made[key]) >= pages:
+            if len(made[key]) >= record.planned[name]:
                 found[name] = max(found.get(name, ended[key]), ended[key])
     return found

@@ -69,7 +69,7 @@ class Plan:
             (
                 entry.name,
                 f"every {entry.every}" if entry.every else str(entry.timing),
-                "the fleet" if entry.for_each is None else f"each {entry.for_each}",
+                _for_whom(entry, jobs),
                 len(jobs),
                 jobs[0].period if jobs else entry.period,
                 ", ".join(f"{name}={value}" for name, value in entry.parameters.items()),
@@ -77,6 +77,13 @@ class Plan:
             for entry in self.entries
             for jobs in [by_entry[entry.name]]
         ]
+
+
+def _for_whom(entry: Entry, jobs: Sequence[Job]) -> str:
+    if entry.for_each is not None:
+        return f"each {entry.for_each}"
+    one = next(iter(jobs), None)
+    return (one and (one.service or one.squad)) or "the fleet"
 
 
 def plan_run(fleet: Fleet, entries: Sequence[Entry], choice: Choice, home: Path) -> Plan:
@@ -95,6 +102,8 @@ def plan_run(fleet: Fleet, entries: Sequence[Entry], choice: Choice, home: Path)
             raise UsageError(f"there is no record of a run {choice.retry!r} under {home / 'runs'}")
         choice = replace(choice, as_of=choice.as_of or record.as_of)
         again = {job.path for job in record.missed}
+        if not again:
+            raise UsageError(f"nothing failed in run {choice.retry}: nothing is to be made again")
     part = _part(choice.shard)
     kept = choose(entries, every=choice.every, only=choice.only)
     as_of = day_of(choice.as_of, kept) or f"{fleet.last_day:%Y-%m-%d}"

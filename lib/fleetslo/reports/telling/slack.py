@@ -48,6 +48,7 @@ def post(message: Message, address: str) -> None:
         OutputError: it was refused, or nobody answered. The address, a secret, is not named.
     """
     import requests
+    from requests import exceptions
     from requests.adapters import HTTPAdapter
     from urllib3.util.retry import Retry
 
@@ -59,6 +60,8 @@ def post(message: Message, address: str) -> None:
             session.mount(scheme, HTTPAdapter(max_retries=again))
         try:
             answer = session.post(address, json=written(message), timeout=_WAIT_S)
+        except (exceptions.MissingSchema, exceptions.InvalidSchema, exceptions.InvalidURL):
+            raise OutputError("the webhook's address is none; write https://…") from None
         except requests.RequestException as error:
             raise OutputError(
                 f"the webhook could not be reached ({type(error).__name__}); see that its address "
