@@ -192,7 +192,14 @@ def opened(
     context.close()
 
 
-@pytest.mark.parametrize("opened", EXPLORE, ids=lambda path: path.stem, indirect=True)
+@pytest.mark.parametrize(
+    "opened",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.long] if number else [])
+        for number, path in enumerate(EXPLORE)
+    ],
+    indirect=True,
+)
 def test_every_notebook_runs_draws_and_follows_its_widgets(opened: Lab) -> None:
     opened.run_all(figures=1)
     first = opened.traces()

@@ -25,7 +25,7 @@ from reference_engine import Reference
 pytestmark = [pytest.mark.xdist_group("reference"), pytest.mark.timeout(900)]
 
 NAMES = [name.removesuffix(".sql") for name, _ in resources.listing("queries", "*/*.sql")]
-FEW, MANY = 8, 60
+FEW, MANY = 4, 60
 
 
 @pytest.fixture(scope="module")

@@ -126,6 +126,7 @@ def test_every_select_keeps_the_style(query: Query) -> None:
         assert not group or not list(group.find_all(exp.Literal)), "GROUP BY names, not numbers"
 
 
+@pytest.mark.long  # 'make check' lays all of them out in one go
 @pytest.mark.parametrize("name", NAMES)
 def test_layout(name: str, linter: Linter) -> None:
     path = FILES[f"{name}.sql"]

@@ -278,10 +278,22 @@ def _axe() -> Path | None:
     return next((Path(one) for one in named if one and Path(one).is_file()), None)
 
 
-@pytest.mark.parametrize("path", PAGES[:5])
 @pytest.mark.parametrize(
-    ("scheme", "width"),
-    [("light", 1280), ("dark", 1280), pytest.param("light", 360, marks=pytest.mark.long)],
+    ("path", "scheme", "width"),
+    [
+        ("pages/service.html", "dark", 1280),
+        ("pages/fleet.html", "light", 1280),
+        ("pages/failure.html", "light", 1280),
+        ("index.html", "light", 1280),
+        pytest.param("pages/service.html", "light", 1280, marks=pytest.mark.long),
+        pytest.param("pages/fleet_large.html", "light", 1280, marks=pytest.mark.long),
+        *(
+            pytest.param(path, *look, marks=pytest.mark.long)
+            for path in ("pages/fleet.html", "pages/fleet_large.html", "index.html")
+            for look in (("dark", 1280), ("light", 360))
+        ),
+        pytest.param("pages/service.html", "light", 360, marks=pytest.mark.long),
+    ],
 )
 def test_axe_finds_nothing_serious(visit, path, scheme, width):
     axe = _axe()

@@ -63,9 +63,11 @@ def _on_loopback(request: pytest.FixtureRequest) -> Run:
 
 
 ENGINES = {"duckdb": _on_duckdb, "googlesql": _on_googlesql, "loopback": _on_loopback}
+# One process compiles GoogleSQL's module, see reference_engine; the server reads what both others do.
+_MARKS = {"googlesql": pytest.mark.xdist_group("reference"), "loopback": pytest.mark.long}
 
 
-@pytest.fixture(params=list(ENGINES))
+@pytest.fixture(params=[pytest.param(name, marks=_MARKS.get(name, ())) for name in ENGINES])
 def ask(request: pytest.FixtureRequest) -> Ask:
     """Return a function (source, rows, **parameters) -> rows of the table, sorted by grain."""
     run = ENGINES[request.param](request)

@@ -112,7 +112,7 @@ def test_all_of_one_duration_stay_in_its_bucket(ask):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     st.lists(st.floats(1e-4, 100), min_size=1, max_size=6, unique=True).map(sorted),

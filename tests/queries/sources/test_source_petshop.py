@@ -193,7 +193,7 @@ DURATIONS = st.lists(st.floats(1e-5, 60), min_size=4, max_size=4).map(sorted)
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(st.tuples(st.integers(1, 5000), DURATIONS), min_size=1, max_size=30))
 def test_every_percentile_comes_back_to_one_bucket(tmp_path, given_rows):

@@ -243,6 +243,7 @@ def test_days_from_midnight_tile_2024_to_2030_in_every_zone(zones):
         assert found[-1] == instant_of(local("2031-01-01"), ZoneInfo(names[0]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("minute", [0, 30])
 def test_days_from_every_hour_tile_where_a_clock_changes_in_every_zone(zones, minute):
     for changes, names in zones.items():
@@ -255,7 +256,13 @@ def test_days_from_every_hour_tile_where_a_clock_changes_in_every_zone(zones, mi
 
 @pytest.mark.parametrize(
     ("count", "unit", "number"),
-    [(1, "week", 366), (1, "month", 84), (2, "month", 42), (1, "quarter", 28), (1, "year", 7)],
+    [
+        pytest.param(1, "week", 366, marks=pytest.mark.long),
+        (1, "month", 84),
+        pytest.param(2, "month", 42, marks=pytest.mark.long),
+        pytest.param(1, "quarter", 28, marks=pytest.mark.long),
+        (1, "year", 7),
+    ],
 )
 @pytest.mark.parametrize("anchor", ["2024-01-01 00:00", "2024-01-31 02:30"])
 def test_longer_windows_tile_2024_to_2030_in_every_zone(zones, count, unit, number, anchor):

@@ -65,8 +65,16 @@ def test_papermill_finds_the_engine_and_gives_it_parameters(papermill):
     ("cell", "says"),
     [
         ("import os; os._exit(0)", "NotebookFailed: it ended before its last cell: cell 4 of 5"),
-        ("raise SystemExit(0)", "NotebookFailed: it ended before its last cell: cell 4 of 5"),
-        ("import os; os.kill(os.getpid(), 9)", "NotebookFailed: its process was killed: cell 4"),
+        pytest.param(
+            "raise SystemExit(0)",
+            "NotebookFailed: it ended before its last cell: cell 4 of 5",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "import os; os.kill(os.getpid(), 9)",
+            "NotebookFailed: its process was killed: cell 4",
+            marks=pytest.mark.long,
+        ),
         ("1 / 0", "ZeroDivisionError: division by zero"),
     ],
 )

@@ -180,6 +180,24 @@ class TestWhatIsSaid:
                 1 + len(message.lines)
             )
 
+    def test_a_failure_links_to_the_page_of_the_site_that_says_why(
+        self, settings: Settings
+    ) -> None:
+        batch = read_batch(settings.home, [RUN], "https://slo.example.com/")
+        (alone,) = message_for(batch, "x", "failures").lines  # type: ignore[union-attr]
+        assert alone.link is None  # the site has no such page
+        told = [replace(one, why="failures/a b/search.html") for one in batch.failed]
+        (line,) = message_for(replace(batch, failed=told), "x", "failures").lines  # type: ignore[union-attr]
+        assert line.link == "https://slo.example.com/failures/a%20b/search.html"
+
+    def test_a_report_about_one_service_counts_it_no_second_time(self, settings: Settings) -> None:
+        batch = read_batch(settings.home, [RUN], "")
+        once = message_for(batch, "x", "squad", "Payments")
+        (checkout,) = [one for one in batch.pages if one.service == "checkout"]
+        week = replace(checkout, name="checkout_week", path="w.html", verdict="met")
+        twice = replace(batch, pages=[week, *batch.pages])
+        assert message_for(twice, "x", "squad", "Payments") == once
+
     def test_one_page_was_and_several_were_published(self, settings: Settings) -> None:
         batch = read_batch(settings.home, [RUN], "")
         for count, said in ((1, "1 other page was published"), (4, "4 other pages were published")):

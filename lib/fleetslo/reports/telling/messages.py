@@ -21,7 +21,7 @@ class Failed:
     """A report of the batch that came to no page: its page's name, and why in one line.
 
     ``entry`` is its name in the schedule, ``run_id`` the run in which it failed last, ``path`` the
-    page's.
+    page's, ``why`` that of the page of the site that tells more, if there is one.
     """
 
     page: str
@@ -29,6 +29,7 @@ class Failed:
     entry: str = ""
     run_id: str = ""
     path: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,15 +121,17 @@ def message_for(
     key = f"{batch.run_ids[-1]}/{name}"
     if about == "failures":
         return _of_failures(batch, key) if batch.failed else None
-    page = next(
-        (
-            page
-            for page in batch.pages
-            if (page.squad == squad if about == "squad" else _is_fleet(page))
-        ),
-        None,
-    )
-    mine = [page for page in batch.pages if page.service and _belongs(page, about, squad)]
+    heads = [
+        page
+        for page in batch.pages
+        if (page.squad == squad if about == "squad" else _is_fleet(page))
+    ]
+    page = next((one for one in heads if one.verdict), next(iter(heads), None))
+    # One of each service: that of a report for every service, before one about it alone.
+    wide = sorted((one for one in batch.pages if one.service), key=lambda one: "/" in one.name)
+    mine = [
+        one for one in {one.service: one for one in wide}.values() if _belongs(one, about, squad)
+    ]
     if page is None and not mine:
         return None
     services = {one.service for one in mine}
@@ -171,7 +174,10 @@ def _counted(pages: Sequence[Page]) -> str:
 
 def _of_failures(batch: Batch, key: str) -> Message:
     count = len(batch.failed)
-    lines = [Line(f"{one.page}: {one.says}") for one in batch.failed[:_MOST]]
+    lines = [
+        Line(f"{one.page}: {one.says}", link=_address(batch.site, one.why))
+        for one in batch.failed[:_MOST]
+    ]
     if count > _MOST:
         lines.append(Line(f"and {count - _MOST} more"))
     subject = f"{words.plural(count, 'report')} of run {batch.run_ids[-1]} failed"
@@ -219,4 +225,8 @@ def _plain(sentence: str) -> str:
 
 
 def _link(site: str, page: Page | None) -> str | None:
-    return urljoin(site, quote(page.path)) if site and page else None
+    return _address(site, page.path if page else "")
+
+
+def _address(site: str, path: str) -> str | None:
+    return urljoin(site, quote(path)) if site and path else None

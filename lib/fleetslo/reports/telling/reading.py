@@ -1,6 +1,7 @@
 """What became of the runs of a batch, read from their manifests, the site and the ledger."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -75,10 +76,14 @@ def read_batch(home: Path, run_ids: Sequence[str], site: str, *, lost: Iterable[
     said = f"its batch failed as a whole; {said}"
     nothing = [Failed(name, said, name, run_ids[-1]) for name in lost if name not in named]
     numbers = read_published_numbers(home)
+    why = {one.page.path: one.path for one in read_published(home / "site").missed}
     return Batch(
         run_ids=tuple(run_ids),
         pages=[page for page in _pages(home, run_ids) if page.path not in old],
-        failed=[*failed.values(), *nothing],
+        failed=[
+            *(replace(one, why=why.get(one.path, "")) for one in failed.values()),
+            *nothing,
+        ],
         told=numbers.filter(pl.col("run_id").is_in(list(run_ids))),
         before=numbers.filter(pl.col("run_id") < min(run_ids)),
         site=site,
