@@ -25,6 +25,11 @@ def eat_polars():
         frame = pl.concat([frame, frame + 1], rechunk=True)
 def eat_in_a_child():
     subprocess.run([sys.executable, "-c", "x = [bytearray(b'1' * 2**20) for _ in range(10**6)]"])
+def eat_as_an_orphan():
+    script = "import os; os.fork() and os._exit(0); os.setsid(); "
+    script += "x = [bytearray(b'1' * 2**20) for _ in range(10**6)]"
+    subprocess.run([sys.executable, "-c", script])
+    time.sleep(600)
 def leave_a_child():
     child = subprocess.Popen(["sleep", "600"])
     Path("left.pid").write_text(str(child.pid))
@@ -41,6 +46,7 @@ ways = {
     "eats": eat,
     "eats-polars": eat_polars,
     "eats-in-a-child": eat_in_a_child,
+    "eats-as-an-orphan": eat_as_an_orphan,
     "exits": lambda: sys.exit(0),
     "leaves": lambda: os._exit(0),
     "crashes": lambda: ctypes.string_at(0),
@@ -86,6 +92,7 @@ def test_each_way_to_end_is_told_apart_and_costs_one_report(project):
         "eats": ("out_of_memory", "MemoryError"),
         "eats-polars": ("out_of_memory", "MemoryError"),
         "eats-in-a-child": ("out_of_memory", "MemoryError"),
+        "eats-as-an-orphan": ("out_of_memory", "MemoryError"),
         "exits": ("stopped_early", "SystemExit: 0"),
         "leaves": ("stopped_early", "the kernel ended with exit code 0 before the notebook did"),
         "crashes": ("killed", "SIGSEGV ended the kernel"),
@@ -95,7 +102,7 @@ def test_each_way_to_end_is_told_apart_and_costs_one_report(project):
     }
     code, said = project.run("2026-11-01", *expected)
     assert code == 51
-    assert said.startswith("8 of 11 reports failed; the other 3 are published\n")
+    assert said.startswith("9 of 12 reports failed; the other 3 are published\n")
     assert {name: job["outcome"] for name, job in jobs(project).items()} == {
         name: outcome for name, (outcome, _) in expected.items()
     }

@@ -135,7 +135,7 @@ class Process:
         if now < self._look:
             return True
         self._look = now + _LOOK_S
-        held = memory_held(self.pid)
+        held = sum(map(memory_held, {self.pid, *self._started()}))
         execution.peak_memory_bytes = max(execution.peak_memory_bytes or 0, held)
         if execution.limits.memory_bytes is not None and held > execution.limits.memory_bytes:
             said = execution.limits.memory_said(held)
@@ -158,10 +158,14 @@ class Process:
             os.close(descriptor)
         return status
 
+    def _started(self) -> set[int]:
+        """Return the process itself, and what it started that has outlived its parents."""
+        return set(children(os.getpid())) - self._not_its_own
+
     def _end_orphans(self) -> None:
         """Kill what it started in groups of their own; whatever those started comes next."""
         until = time.monotonic() + _LEAVE_S
-        while orphans := set(children(os.getpid())) - self._not_its_own:
+        while orphans := self._started():
             for orphan in orphans:
                 with suppress(PermissionError, ProcessLookupError, ChildProcessError):
                     os.kill(orphan, signal.SIGKILL)
