@@ -105,7 +105,17 @@ def show(
     if len(jobs) > len(shown):
         say(f"{len(shown)} of {len(jobs)} reports; --all shows every one")
     if record.questions:
-        columns = ["question", "from", "to", "first needed by", "job", "rows", "took", "read", "billed"]
+        columns = [
+            "question",
+            "from",
+            "to",
+            "first needed by",
+            "job",
+            "rows",
+            "took",
+            "read",
+            "billed",
+        ]
         table(columns, [_question_row(one) for one in record.questions], numeric=4)
     files = [one for job in record.jobs for one in job.artefacts]
     failing = [one for job in record.missed for one in job.artefacts]
