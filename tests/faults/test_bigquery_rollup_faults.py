@@ -123,6 +123,7 @@ def test_a_rollup_killed_before_its_note_is_done_again(
     assert stored(place, "requests_daily")["request_count"].to_list() == [3, 3]
 
 
+@pytest.mark.long
 def test_rolling_twice_asks_what_changed_and_writes_nothing(
     loopback: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

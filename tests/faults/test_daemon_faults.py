@@ -161,6 +161,7 @@ def test_what_keeps_failing_is_given_up_and_counted(project, start):
     terminate(daemon)
 
 
+@pytest.mark.long
 def test_a_report_that_is_due_is_made_and_its_figures_are_served(project, start):
     # Every ten seconds: the only test that waits for a time to come.
     project.schedule(
@@ -249,6 +250,7 @@ def test_a_backfill_makes_the_days_that_are_not_made(project, start):
     assert "nothing is scheduled on these days" in project.said()
 
 
+@pytest.mark.long
 def test_a_stopped_backfill_cancels_what_runs(project, start):
     project.report(LINGER)
     process = start("backfill", "--from", project.last_day(2), "--to", project.last_day())

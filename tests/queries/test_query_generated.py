@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.xdist_group("reference"), pytest.mark.timeout(900)]
 
 NAMES = [name.removesuffix(".sql") for name, _ in resources.listing("queries", "*/*.sql")]
 FEW, MANY = 4, 60
+# Of these, four generated tables happen to hold no row that answers.
+MORE = {"slo/slices": 8}
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +76,13 @@ def agree(name: str, engine: Reference | Loopback, examples: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_reference_agrees(name: str, reference: Reference) -> None:
-    agree(name, reference, FEW)
+    agree(name, reference, MORE.get(name, FEW))
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.long
 def test_the_server_agrees(name: str, server: Loopback) -> None:
-    agree(name, server, FEW)
+    agree(name, server, MORE.get(name, FEW))
 
 
 @pytest.mark.long

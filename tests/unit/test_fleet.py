@@ -140,6 +140,7 @@ def own_home(tiny_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.xdist_group("runs-notebooks")
+@pytest.mark.long
 def test_the_schedule_is_run_and_published(own_home: Path) -> None:
     done = run_schedule(
         load_settings().settings, as_of=END, only=["fleet_overview", "service_slo/checkout"]

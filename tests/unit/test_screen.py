@@ -35,7 +35,7 @@ def test_what_fails_for_one_reason_is_told_once(tmp_path: Path) -> None:
     kept.parent.mkdir(parents=True)
     kept.touch()
     lines = told(all_of_them, 1200, tmp_path).splitlines()
-    assert lines[0] == "1001 of 1200 reports failed; the other 199 are published"
+    assert lines[0] == "1,001 of 1,200 reports failed; the other 199 are published"
     assert lines[1].startswith("  one/s0, one/s1, one/s2 and 997 more (reports/one): a cell raised")
     assert lines[1].endswith(GONE)
     assert lines[2] == f"    {kept}"  # of those named, the only one that has a page

@@ -111,7 +111,7 @@ def told(failed: Mapping[str, tuple[Job, Result]], total: int, run_folder: Path)
     good = total - len(failed)
     others = "the other one is" if good == 1 else f"the other {good} are"
     site = f"{others} published" if good else "nothing was published"
-    lines = [f"{len(failed)} of {words.plural(total, 'report')} failed; {site}"]
+    lines = [f"{words.count(len(failed))} of {words.plural(total, 'report')} failed; {site}"]
     by_reason: dict[tuple[str, str], list[Job]] = {}
     for job, result in failed.values():
         by_reason.setdefault((job.notebook, result.says), []).append(job)

@@ -63,11 +63,13 @@ def _on_loopback(request: pytest.FixtureRequest) -> Run:
 
 
 ENGINES = {"duckdb": _on_duckdb, "googlesql": _on_googlesql, "loopback": _on_loopback}
-# One process compiles GoogleSQL's module, see reference_engine; the server reads what both others do.
-_MARKS = {"googlesql": pytest.mark.xdist_group("reference"), "loopback": pytest.mark.long}
+# One process compiles GoogleSQL's module, see reference_engine.
+_LONG = [pytest.mark.long, pytest.mark.xdist_group("reference")]
 
 
-@pytest.fixture(params=[pytest.param(name, marks=_MARKS.get(name, ())) for name in ENGINES])
+@pytest.fixture(
+    params=[pytest.param(name, marks=[] if name == "duckdb" else _LONG) for name in ENGINES]
+)
 def ask(request: pytest.FixtureRequest) -> Ask:
     """Return a function (source, rows, **parameters) -> rows of the table, sorted by grain."""
     run = ENGINES[request.param](request)

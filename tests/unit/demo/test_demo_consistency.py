@@ -153,6 +153,7 @@ def test_a_rollup_afterwards_changes_nothing(made: Made, tmp_path: Path) -> None
     assert (report.days, report.rows, report.unfilled) == ({}, {}, {})
 
 
+@pytest.mark.long
 def test_a_rollup_from_the_start_finds_the_same(made: Made, tmp_path: Path) -> None:
     folder = tmp_path / "warehouse"
     shutil.copytree(made.folder, folder)

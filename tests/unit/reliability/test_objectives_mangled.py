@@ -112,7 +112,7 @@ def test_the_documents_are_sound_before_they_are_mangled(tmp_path: Path) -> None
     assert len(read_objectives(tmp_path)) == 2
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(places(DOCUMENTS)[1:]), junk)
 def test_a_mangled_document_is_read_or_refused(place: tuple[Any, ...], value: Any) -> None:
     with TemporaryDirectory() as folder:

@@ -158,7 +158,7 @@ def test_a_site_grows_run_by_run_and_a_failure_costs_only_its_own_page(fleet):
         "reports:\n- {notebook: reports/one, for_each: service}"
     )
     fleet.notebook("reports/one", SERVICE, "1 / 0")
-    with pytest.raises(NotebookFailed, match="1 of 1 reports failed; nothing was published"):
+    with pytest.raises(NotebookFailed, match="1 of 1 report failed; nothing was published"):
         run(["a"], as_of="2026-11-08")
     after = pages_of(site)
     stale = "2026-10-11_2026-11-08/one/a.html"

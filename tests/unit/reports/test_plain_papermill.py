@@ -89,6 +89,7 @@ def test_a_notebook_that_does_not_reach_its_end_is_an_error_and_keeps_what_ran(
     assert texts == ["'kept'"]
 
 
+@pytest.mark.long
 def test_a_limit_of_papermill_is_kept(papermill):
     code, said, _ = papermill("import time; time.sleep(60)", words=["--execution-timeout", "2"])
     assert code == 1

@@ -198,6 +198,7 @@ def test_a_table_without_a_time_is_read_whole(place: Place) -> None:
         place.load("incidents", **PERIOD)
 
 
+@pytest.mark.long
 def test_a_period_loaded_again_when_rows_came_late_replaces_its_rows(place: Place) -> None:
     place.warehouse.create()
     place.add((NOON, 200), (NOON + MINUTE, 503))

@@ -243,6 +243,7 @@ def test_a_full_disk_is_named(tmp_path):
         duckdb.sql(copy)
 
 
+@pytest.mark.long
 def test_ctrl_c_in_a_statement_is_ctrl_c():
     pairs = "FROM range(30000) a, range(100000) b"
     stop = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
