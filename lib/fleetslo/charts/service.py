@@ -304,7 +304,7 @@ def changes(
             "between is what was bad in the last seven days ÷ the budget; restated is what was "
             "published with other counts than the data has now",
             counts,
-            ["slo/days", "slo/minutes", "requests/endpoints"],
+            ["slo/days", "slo/minutes", "latency/endpoints", "requests/endpoints"],
         ),
     )
 

@@ -35,7 +35,7 @@ def contents(
         services: what the catalogue says of each service: ``squad``, ``tier``.
         missed: the reports that could not be made, the newest first.
     """
-    wide = Counter(_report_of(page) for page in pages)
+    wide = Counter(page.report for page in pages)
     newest_first = sorted(pages, key=lambda page: _rank(page, wide), reverse=True)
     fleet: dict[str, Page] = {}
     latest: dict[str, Page] = {}
@@ -82,11 +82,6 @@ def contents(
     return shown
 
 
-def _report_of(page: Page) -> str:
-    """Return the report that a page is one of: the first part of its name."""
-    return page.name.partition("/")[0]
-
-
 def _rank(page: Page, wide: Mapping[str, int]) -> tuple[Any, ...]:
     """Return a key that puts the newest page last.
 
@@ -94,7 +89,7 @@ def _rank(page: Page, wide: Mapping[str, int]) -> tuple[Any, ...]:
     about one service alone does not stand for it where all services have another.
     """
     has = page.verdict is not None
-    return (page.span.end, has, wide[_report_of(page)], page.run_id, page.path)
+    return (page.span.end, has, wide[page.report], page.run_id, page.path)
 
 
 def _others(pages: Pages, shown: Collection[str]) -> list[OtherReport]:
@@ -106,7 +101,7 @@ def _others(pages: Pages, shown: Collection[str]) -> list[OtherReport]:
     found: dict[str, list[Page]] = {}
     for name in sorted(newest):
         if newest[name].path not in shown:
-            found.setdefault(_report_of(newest[name]), []).append(newest[name])
+            found.setdefault(newest[name].report, []).append(newest[name])
     return [
         {
             "report": report,
@@ -163,9 +158,7 @@ def _trend(page: Page | None, pages: Pages) -> Trend:
 
 def _stale(missed: Sequence[Missed] | None, page: Page | None) -> Stale:
     """Return what a row says that shows a page: whether its own report could not be made."""
-    alike = (
-        one for one in missed or () if page is None or _report_of(one.page) == _report_of(page)
-    )
+    alike = (one for one in missed or () if page is None or one.page.report == page.report)
     found = next(alike, None)
     if found is None:
         return {}

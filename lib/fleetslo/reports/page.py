@@ -52,6 +52,11 @@ class Page:
     around: str = ""
 
     @property
+    def report(self) -> str:
+        """The report that it is a page of: the first part of its name."""
+        return self.name.partition("/")[0]
+
+    @property
     def span(self) -> Period:
         """The period that the page covers."""
         return _span(self.period)
@@ -105,7 +110,7 @@ def page_of(job: Job, head: Head, run_id: str) -> Page:
 
 
 def _kind(page: Page) -> tuple[str, str]:
-    return page.name.partition("/")[0], page.period
+    return page.report, page.period
 
 
 def _digest(parts: Any) -> str:

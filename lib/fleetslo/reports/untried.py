@@ -36,15 +36,10 @@ def newest_pages(settings: Settings, reports: Collection[str], run_id: str) -> l
     """
     newest: dict[str, datetime] = {}
     published = read_published(settings.home / "site").pages
-    found = [page for page in published if page.name.partition("/")[0] in reports]
+    found = [page for page in published if page.report in reports]
     for page in found:
-        report = page.name.partition("/")[0]
-        newest[report] = max(newest.get(report, page.span.end), page.span.end)
-    return [
-        replace(page, run_id=run_id)
-        for page in found
-        if page.span.end == newest[page.name.partition("/")[0]]
-    ]
+        newest[page.report] = max(newest.get(page.report, page.span.end), page.span.end)
+    return [replace(page, run_id=run_id) for page in found if page.span.end == newest[page.report]]
 
 
 def tell_untried(

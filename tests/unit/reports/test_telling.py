@@ -14,14 +14,16 @@ from tests.listening import Hook, Mailbox, listening
 from tests.small_records import write_record
 
 from fleetslo.cli import run
-from fleetslo.errors import SettingsError, UnknownName, UsageError
+from fleetslo.errors import OutputError, SettingsError, UnknownName, UsageError
 from fleetslo.files import write_file
 from fleetslo.published import record
+from fleetslo.reports.missed import Missed
 from fleetslo.reports.page import Page
 from fleetslo.reports.records.reading import LATEST, find_run
 from fleetslo.reports.telling.messages import message_for
 from fleetslo.reports.telling.reading import read_batch, runs_of
 from fleetslo.reports.telling.recipients import Recipients, read_recipients
+from fleetslo.reports.telling.slack import post
 from fleetslo.reports.telling.telling import tell
 from fleetslo.settings import Settings
 
@@ -186,9 +188,22 @@ class TestWhatIsSaid:
         batch = read_batch(settings.home, [RUN], "https://slo.example.com/")
         (alone,) = message_for(batch, "x", "failures").lines  # type: ignore[union-attr]
         assert alone.link is None  # the site has no such page
-        told = [replace(one, why="failures/a b/search.html") for one in batch.failed]
-        (line,) = message_for(replace(batch, failed=told), "x", "failures").lines  # type: ignore[union-attr]
-        assert line.link == "https://slo.example.com/failures/a%20b/search.html"
+        state = settings.home / "site" / "current" / "site.json"
+        search = replace(PAGES[1], name="service_slo/search", path="service_slo/search.html")
+        known = json.loads(state.read_text()) | {"missed": [Missed(search, "boom", RUN).stored()]}
+        state.write_text(json.dumps(known))
+        batch = read_batch(settings.home, [RUN], "https://slo.example.com/")
+        (line,) = message_for(batch, "x", "failures").lines  # type: ignore[union-attr]
+        assert line.link == "https://slo.example.com/failures/service_slo/search.html"
+
+    @pytest.mark.parametrize("address", ["nonsense", "ftp://a.example", "https://"])
+    def test_a_webhook_whose_address_is_none_is_told_what_to_write(
+        self, settings: Settings, address: str
+    ) -> None:
+        message = message_for(read_batch(settings.home, [RUN], ""), "x", "failures")
+        assert message is not None
+        with pytest.raises(OutputError, match="the webhook's address is none; write https://"):
+            post(message, address)
 
     def test_a_report_about_one_service_counts_it_no_second_time(self, settings: Settings) -> None:
         batch = read_batch(settings.home, [RUN], "")
