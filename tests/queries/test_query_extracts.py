@@ -71,7 +71,8 @@ def test_generated_rows_are_answered_alike(name: str) -> None:
         answered += answer.height > 0
         assert_frame_equal(answer, expected)
 
-    alike()
+    with pl.Config(tbl_rows=2, tbl_cols=3):  # what failed is read at the end of a long log
+        alike()
     assert answered, "no example was answered with a row"
 
 

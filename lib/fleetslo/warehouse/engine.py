@@ -56,6 +56,9 @@ def database(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
         config={
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(spill),
+            # Our files are local and mostly in memory: reading them asynchronously would cost
+            # eight threads a database, and DuckDB 2.0 can hang there (its issue 23885).
+            "async_threads": 0,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         },
