@@ -37,6 +37,19 @@ AtOnce = Annotated[int, typer.Option(min=1, help="batches that run at once")]
 Wait = Annotated[
     float, typer.Option(min=0, help="seconds before what failed is tried again; doubles each time")
 ]
+Limit = Annotated[
+    str, typer.Option(metavar="TIME", help="a batch that takes longer, such as 90m, is ended")
+]
+
+
+def _limit_s(text: str) -> float:
+    from fleetslo.errors import UsageError
+    from fleetslo.reports.scheduling.entries import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise UsageError(f"--limit {text!r} is no time; {error}") from None
 
 
 def _flags(warehouse: str | None, jobs: int | None) -> list[str]:
@@ -57,6 +70,7 @@ def schedule(
         str, typer.Option(metavar="HOST:PORT", help="serve /healthz and /metrics; 9108 is loopback")
     ] = "",
     wait: Wait = 60.0,
+    limit: Limit = "12h",
     jobs: Annotated[int | None, typer.Option(help="notebooks run at once in a batch")] = None,
     warehouse: Address = None,
 ) -> None:
@@ -85,6 +99,7 @@ def schedule(
                 trigger="schedule",
                 flags=_flags(warehouse, jobs),
                 first_wait_s=wait,
+                limit_s=_limit_s(limit),
                 say=complain,
             ),
             settings.home,
@@ -165,6 +180,7 @@ def backfill(
     at_once: AtOnce = 1,
     again: Annotated[bool, typer.Option("--again", help="also what was made before")] = False,
     wait: Wait = 60.0,
+    limit: Limit = "12h",
     jobs: Annotated[int | None, typer.Option(help="notebooks run at once in a batch")] = None,
     warehouse: Address = None,
 ) -> None:
@@ -185,6 +201,7 @@ def backfill(
         trigger="backfill",
         flags=_flags(warehouse, jobs),
         first_wait_s=wait,
+        limit_s=_limit_s(limit),
         say=complain,
     )
     ended = fill(wanted, attempts, settings.home, at_once=at_once, again=again, say=complain)

@@ -56,6 +56,7 @@ def render(
     *,
     title: str,
     assets: str,
+    window: str = "",
     standalone: bool = False,
     context: Context | None = None,
 ) -> str:
@@ -63,7 +64,8 @@ def render(
 
     Args:
         notebook: an nbformat notebook that ran to its end.
-        title: of the window; the page's own name comes first when it has a verdict.
+        title: of the page, and of its feed.
+        window: the title of the window; that of the page unless given.
         assets: relative address of the folder that ``write_assets`` filled.
         standalone: put style, script and plotly.js into the page itself, to send it to somebody;
             it then links to no other page.
@@ -72,7 +74,7 @@ def render(
     around = Context() if standalone or context is None else context
     parts = outputs.parts_of(notebook, around.links, around.standing)
     page = {
-        "title": f"{parts.verdict['name']} · {title}" if parts.verdict else title,
+        "title": window or title,
         "description": parts.question,
         "head": _head(parts, title, around) + around.history,
         "feeds": [(title, around.feed)] if around.feed else [],

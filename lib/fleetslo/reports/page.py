@@ -62,6 +62,11 @@ class Page:
         return _span(self.period)
 
     @property
+    def window(self) -> str:
+        """What a window that shows the page is called: ``checkout · 4 Oct – 1 Nov 2026``."""
+        return f"{self.title} · {self.span.label}" if self.period else self.title
+
+    @property
     def assets(self) -> str:
         """The relative address of the shared files."""
         return relative("assets", self.path)

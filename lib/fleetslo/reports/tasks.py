@@ -174,6 +174,7 @@ class Draw:
         html = render(
             notebook,
             title=page.title,
+            window=page.window,
             assets=page.assets if self.assets is None else self.assets,
             standalone=self.standalone,
             context=context,

@@ -1,5 +1,7 @@
 """Pages find each other: the period before, the period after, and those they name."""
 
+from dataclasses import replace
+
 from fleetslo.reports.html import Context, render
 from fleetslo.reports.jobs import Head, Job
 from fleetslo.reports.page import Page, Pages, page_of, relative, with_neighbours
@@ -74,7 +76,9 @@ def test_an_executed_job_makes_a_page():
     made = page_of(job, Head("A", "met", "It is.", {"squad": "s"}), "run")
     assert (made.title, made.verdict, made.sentence) == ("A", "met", "It is.")
     assert (made.name, made.assets, made.headline) == ("one/a", "../../assets", {"squad": "s"})
-    assert page_of(job, Head(), "run").title == "one/a"
+    assert made.window == "A · 1 Oct – 1 Nov 2026"
+    bare = page_of(replace(job, period=""), Head(), "run")
+    assert (bare.title, bare.window) == ("one/a", "one/a")
 
 
 def test_a_page_made_earlier_gets_its_new_neighbours(project):

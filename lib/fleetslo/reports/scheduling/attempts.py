@@ -27,6 +27,8 @@ _FINAL = (
     errors.ObjectiveError.exit_code,
 )
 _LONGEST_WAIT_S = 3600.0
+# A batch that is asked to stop ends its notebooks within seconds, unless it hangs.
+_GRACE_S = 60.0
 
 COMMAND = (sys.executable, "-P", "-c", "from fleetslo.cli import main; main()")
 """The tool in a process of its own; -P: a module in the current folder is none of ours."""
@@ -47,7 +49,11 @@ class Ended:
 
 
 class Attempts:
-    """Runs groups, each attempt a child process; ``cancel`` ends what runs."""
+    """Runs groups, each attempt a child process; ``cancel`` ends what runs.
+
+    An attempt that takes longer than ``limit_s``, waiting for its turn included, is ended and
+    counts as failed: one that hangs must not keep every later one waiting.
+    """
 
     def __init__(
         self,
@@ -56,8 +62,10 @@ class Attempts:
         trigger: Literal["schedule", "backfill"],
         flags: Sequence[str] = (),
         first_wait_s: float = 60.0,
+        limit_s: float,
         say: Callable[[str], None],
     ) -> None:
+        self._limit_s = limit_s
         self._home = home
         self._trigger = trigger
         self._flags = flags
@@ -118,7 +126,10 @@ class Attempts:
         return float(min(self._first_wait_s * 2 ** (attempt - 1), _LONGEST_WAIT_S))
 
     def _batch(self, due: Due, run_id: str, attempt: int, names: Sequence[str], retry: str) -> int:
-        """Run one batch and return its exit code; the batch stops when this process is gone."""
+        """Run one batch and return its exit code; the batch stops when this process is gone.
+
+        One that is ended at the limit has the exit code of one that was cancelled.
+        """
         theirs, ours = os.pipe()
         command = [*COMMAND, "run", "--wait", "--as-of", due.as_of, "--run-id", run_id]
         command += ["--trigger", self._trigger, "--attempt", f"{attempt}"]
@@ -134,13 +145,27 @@ class Attempts:
                 )
                 self._children.add(child)
             try:
-                return child.wait()
+                return child.wait(self._limit_s)
+            except subprocess.TimeoutExpired:
+                self._say(f"{due}: run {run_id} is ended, it takes over {self._limit_s:g} s")
+                _end(child)
+                return errors.Cancelled.exit_code
             finally:
                 with self._lock:
                     self._children.discard(child)
         finally:
             os.close(theirs)
             os.close(ours)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Let a batch end by itself, or kill it; its notebooks end with it either way."""
+    child.terminate()
+    try:
+        child.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:

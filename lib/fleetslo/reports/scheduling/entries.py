@@ -26,13 +26,20 @@ class Asked(BaseModel):
         return f"{self.column} of {self.query}"
 
 
-def _seconds(value: object) -> object:
-    match = re.fullmatch(r"(\d+)([smh])", value) if isinstance(value, str) else None
-    if value is None:
-        return None
+def seconds(text: str) -> float:
+    """Return the seconds of a time such as 90s, 15m or 2h.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = re.fullmatch(r"(\d+)([smh])", text)
     if match is None or int(match[1]) == 0:
         raise ValueError("write a time such as 90s, 15m or 2h")
     return float(int(match[1]) * _UNITS_S[match[2]])
+
+
+def _seconds(value: object) -> object:
+    return None if value is None else seconds(value if isinstance(value, str) else "")
 
 
 class Entry(BaseModel):
