@@ -175,7 +175,8 @@ _SQUADS = (
     Col("objectives", "Objectives", "number", priority=2),
     Col("missed", "Missed", "number"),
     Col("sli", "Combined SLI", "percent", priority=2),
-    Col("budget_left", "Combined budget left", "bar", priority=2),
+    # Not the squad's verdict: it misses objectives also where all of them together have budget.
+    Col("budget_left", "Combined budget left", "bar", priority=2, verdict="combined"),
     _TREND,
     Col("feed", "Feed", "link", page="feed_href", priority=3),
     Col("sentence", "In a sentence", priority=3),
@@ -189,6 +190,8 @@ def squads_table(site: Mapping[str, Any]) -> dict[str, Any] | None:
     rows = _rows(_SQUADS, site.get("squads", ()))
     if not rows:
         return None
+    for row in rows:
+        row["combined"] = "missed" if (row["budget_left"] or 0) < 0 else None
     sometimes = {"stale", "trend", "feed"}
     shown = _filled(_SQUADS, rows, {column.key for column in _SQUADS} - sometimes)
     many = len(rows) > _FEW

@@ -59,6 +59,17 @@ def test_squads_have_their_newest_reports_and_services_link_to_them():
     assert "1 squad" not in render_index(contents(PAGES, {}, ()))
 
 
+def test_only_an_overspent_combined_budget_has_the_colour_of_a_miss():
+    left = {"-61": -0.61, "33": 0.33, "0": 0.0}
+    squads = [
+        page(f"squad/{name}", f"{name}.html", squad=name, headline={"budget_left": value})
+        for name, value in left.items()
+    ]
+    html = render_index(contents(Pages(squads), {}, ()))
+    bars = re.findall(r'class="fill([^"]*)"[^<]*</span></span><span class="n">([^<\u202f]*)', html)
+    assert sorted(bars) == [("", "0"), ("", "33"), (" missed", "−61")]
+
+
 def test_many_squads_can_be_searched_and_filtered():
     squads = [page(f"squad/{i}", f"{i}.html", squad=f"Squad {i}", verdict="met") for i in range(9)]
     few, many = (render_index(contents(Pages(squads[:n]), {}, ())) for n in (8, 9))
