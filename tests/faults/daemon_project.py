@@ -64,7 +64,7 @@ class DaemonProject(Project):
 
     def daemon(self, *words: str) -> subprocess.Popen:
         """Start a daemon that waits little before it tries again."""
-        return self.command("schedule", "--wait", "0.1", *words)
+        return self.command("schedule", "--retry-after", "0.1", *words)
 
     def said(self) -> str:
         """Return what all commands have said."""

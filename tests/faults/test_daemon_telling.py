@@ -116,7 +116,7 @@ def test_a_daemon_killed_between_attempts_tells_of_all_of_them_when_it_has_caugh
     project.missed(2)
     two(project)
     project.report(TWO_FAILS_FIRST)
-    daemon = project.daemon("--wait", "600")
+    daemon = project.daemon("--retry-after", "600")
     wait_for(lambda: "attempt 1 ended with exit code 51" in project.said(), 240)
     daemon.kill()
     daemon.wait()

@@ -34,7 +34,7 @@ class Engine(Enum):
 
 
 AtOnce = Annotated[int, typer.Option(min=1, help="batches that run at once")]
-Wait = Annotated[
+RetryAfter = Annotated[
     float, typer.Option(min=0, help="seconds before what failed is tried again; doubles each time")
 ]
 Limit = Annotated[
@@ -69,7 +69,7 @@ def schedule(
     metrics: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="serve /healthz and /metrics; 9108 is loopback")
     ] = "",
-    wait: Wait = 60.0,
+    retry_after: RetryAfter = 60.0,
     limit: Limit = "12h",
     jobs: Annotated[int | None, typer.Option(help="notebooks run at once in a batch")] = None,
     warehouse: Address = None,
@@ -98,14 +98,14 @@ def schedule(
                 settings.home,
                 trigger="schedule",
                 flags=_flags(warehouse, jobs),
-                first_wait_s=wait,
+                first_wait_s=retry_after,
                 limit_s=_limit_s(limit),
                 say=complain,
             ),
             settings.home,
             missed=missed.value,
             at_once=at_once,
-            wait_s=wait,
+            wait_s=retry_after,
             watcher=figures,
             say=complain,
         )
@@ -179,7 +179,7 @@ def backfill(
     ] = None,
     at_once: AtOnce = 1,
     again: Annotated[bool, typer.Option("--again", help="also what was made before")] = False,
-    wait: Wait = 60.0,
+    retry_after: RetryAfter = 60.0,
     limit: Limit = "12h",
     jobs: Annotated[int | None, typer.Option(help="notebooks run at once in a batch")] = None,
     warehouse: Address = None,
@@ -200,7 +200,7 @@ def backfill(
         settings.home,
         trigger="backfill",
         flags=_flags(warehouse, jobs),
-        first_wait_s=wait,
+        first_wait_s=retry_after,
         limit_s=_limit_s(limit),
         say=complain,
     )

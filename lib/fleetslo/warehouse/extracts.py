@@ -251,7 +251,11 @@ class Extracts(Warehouse):
         return self.warehouse.describe()
 
     def fingerprint(self) -> str:
-        """Return what changes with the data; see ``Warehouse.fingerprint``."""
+        """Return what it was when the batch first asked; see ``Warehouse.fingerprint``."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         return self.warehouse.fingerprint()
 
     def pending(self) -> dict[str, int]:

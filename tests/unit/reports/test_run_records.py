@@ -384,10 +384,10 @@ def test_what_differs_between_two_runs(tmp_path):
         "notebook_sha256": "a" * 64,
     }
     jobs = [
-        {"page": "same", "duration_s": 10.0, **good},
-        {"page": "slower", "duration_s": 10.0, **good},
-        {"page": "worse", "duration_s": 1.0, **good},
-        {"page": "gone", **good},
+        {"page": "same", "entry": "same", "duration_s": 10.0, **good},
+        {"page": "slower", "entry": "slower", "duration_s": 10.0, **good},
+        {"page": "worse", "entry": "worse", "duration_s": 1.0, **good},
+        {"page": "gone", "entry": "gone", **good},
     ]
     before = write_record(
         tmp_path, "1", jobs, host=host, data=data, code_sha256="c" * 64, duration_s=20.0
@@ -417,13 +417,31 @@ def test_what_differs_between_two_runs(tmp_path):
         Change("version", "new", None, "1"),
         Change("data", "stored data", "f" * 12, "e" * 12),
         Change("data", "requests until", "2026-11-01 23:59", "2026-11-02 23:59"),
-        Change("report", "slower: duration", "10.0 s", "12.0 s"),
         Change("report", "worse: notebook", "a" * 12, "b" * 12),
         Change("report", "worse: verdict", "met", "missed"),
         Change("report", "worse: parameter n", None, 2),
         Change("report", "worse: sli", 0.999, 0.9),
         Change("report", "gone", "ok", None),
         Change("report", "new", None, "failed"),
+        Change("report", "slower: duration", "10.0 s", "12.0 s"),
+    ]
+
+
+def test_what_a_whole_report_has_in_common_is_told_once(tmp_path):
+    def of(entry, *durations_s):
+        return [
+            {"page": f"{entry}/{n}", "entry": entry, "outcome": "ok", "duration_s": took}
+            for n, took in enumerate(durations_s)
+        ]
+
+    both = of("both", 1.0, 2.0, 3.0), of("both", 1.0, 4.0, 4.0)
+    few = write_record(tmp_path, "1", [*both[0], *of("squads", 1.0, 1.0), *of("fleet", 1.0)])
+    more = write_record(tmp_path, "2", [*both[1], *of("late", 1.0, 1.0, 1.0)])
+    assert changes(few, more) == [
+        Change("report", "squads", "2 pages", None),
+        Change("report", "late", None, "3 pages"),
+        Change("report", "fleet/0", "ok", None),
+        Change("report", "both: duration, median of 3 pages", "2.0 s", "4.0 s"),
     ]
 
 

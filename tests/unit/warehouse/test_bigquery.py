@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from google.api_core.exceptions import BadRequest, Forbidden, NotFound
+from google.cloud import bigquery
 
 from fleetslo.errors import SettingsError, WarehouseError, WarehouseMissing
 from fleetslo.warehouse.base import open_warehouse
@@ -218,3 +219,57 @@ def test_without_credentials_it_says_how_to_get_them(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("google.cloud.bigquery.Client", nobody)
     with pytest.raises(WarehouseMissing, match="gcloud auth application-default login"):
         open_warehouse("bigquery://project/dataset").query("fleet/seen", start=START, end=END)
+
+
+class Tables(Recorded):
+    """Says of tables what BigQuery says of them; those not given are not there."""
+
+    def __init__(self, **tables: dict[str, Any] | Exception) -> None:
+        super().__init__()
+        self.tables = tables
+
+    def get_table(self, name: str, **_: Any) -> bigquery.Table:
+        project, dataset, table = name.split(".")
+        said = self.tables.get(table, NotFound(name))
+        if isinstance(said, Exception):
+            raise said
+        reference = {"projectId": project, "datasetId": dataset, "tableId": table}
+        given = {"type": "TABLE", "lastModifiedTime": "1761955200000", "numRows": "7"}
+        return bigquery.Table.from_api_repr({"tableReference": reference, **given, **said})
+
+
+def test_the_data_are_the_same_while_no_table_was_changed() -> None:
+    def told(**tables: dict[str, Any] | Exception) -> str:
+        return opened(Tables(**tables)).fingerprint()
+
+    same = told(requests={}, services={})
+    assert same
+    assert same == told(services={}, requests={})
+    others = [
+        told(requests={"lastModifiedTime": "1761955200001"}, services={}),
+        told(requests={"numRows": "8"}, services={}),
+        told(requests={"numBytes": "9"}, services={}),
+        told(requests={}),
+        told(requests={}, services={}, incidents={}),
+    ]
+    assert len({same, *others}) == 6
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"streamingBuffer": {"estimatedRows": "1", "estimatedBytes": "1"}},
+        {"type": "VIEW"},
+        {"type": "EXTERNAL"},
+        Forbidden("tables.get"),
+    ],
+)
+def test_nothing_tells_where_bigquery_does_not(said: dict[str, Any] | Exception) -> None:
+    assert opened(Tables(requests={}, services=said)).fingerprint() == ""
+
+
+def test_a_server_that_stands_in_for_bigquery_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLEETSLO_BIGQUERY_ENDPOINT", "http://127.0.0.1:1")
+    assert opened(Tables(requests={})).fingerprint() == ""

@@ -118,6 +118,14 @@ def test_all_pages_show_one_state_of_the_data(extracts, watched):
     assert ask(extracts, "slo/minutes", WEEK, ["s1"]).equals(before)
 
 
+def test_a_batch_goes_by_the_data_that_there_were_when_it_began(extracts, watched):
+    began = extracts.fingerprint()
+    assert began == watched.fingerprint()
+    of = contract("slo_minutes")
+    watched.layout.write_day(of, START.date(), pl.DataFrame(schema=of.schema))
+    assert extracts.fingerprint() == began != watched.fingerprint()
+
+
 def test_an_undeclared_question_is_refused_with_the_line_to_add(extracts, watched):
     extracts.declare({"reports/one": ["slo/days"]})
     one = Extracts(extracts.folder, "reports/one", warehouse=watched)

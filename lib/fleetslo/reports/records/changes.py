@@ -1,8 +1,10 @@
 """What differs between two runs, from their records."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 from typing import Any
 
 from fleetslo.reports.records.model import JobRecord, RunRecord
@@ -91,14 +93,45 @@ def _of_data(before: RunRecord, after: RunRecord) -> Iterator[Change]:
 
 
 def _of_jobs(before: RunRecord, after: RunRecord) -> Iterator[Change]:
+    """Yield what differs page by page; what a whole report has in common is one change."""
     one, other = _by_page(before), _by_page(after)
+    gone, new = _alone(one, other), _alone(other, one)
+    yield from (Change("report", entry, f"{count} pages", None) for entry, count in gone.items())
+    yield from (Change("report", entry, None, f"{count} pages") for entry, count in new.items())
     for name in dict.fromkeys([*one, *other]):
-        if name not in one:
-            yield Change("report", name, None, other[name].outcome or "not ended")
-        elif name not in other:
-            yield Change("report", name, one[name].outcome or "not ended", None)
-        else:
-            yield from _of_job(name, one[name], other[name])
+        job, then = one.get(name), other.get(name)
+        if job is not None and then is not None:
+            yield from _of_job(name, job, then)
+        elif (found := job or then) and found.entry not in {*gone, *new}:
+            told = found.outcome or "not ended"
+            yield Change("report", name, job and told, then and told)
+    yield from _of_durations(one, other)
+
+
+def _alone(one: Mapping[str, JobRecord], other: Mapping[str, JobRecord]) -> dict[str, int]:
+    """Return the reports of several pages of which the other run has none, and how many."""
+    there = {job.entry for job in other.values()}
+    counts = Counter(job.entry for job in one.values() if job.entry not in there)
+    return {entry: count for entry, count in counts.items() if count > 1}
+
+
+def _of_durations(
+    before: Mapping[str, JobRecord], after: Mapping[str, JobRecord]
+) -> Iterator[Change]:
+    """Yield how long reports took whose pages ran in both runs, the median of each."""
+    took: dict[str, dict[str, tuple[float, float]]] = {}
+    for name in before.keys() & after.keys():
+        one, other = before[name], after[name]
+        if one.duration_s and other.duration_s and not (one.reused_from or other.reused_from):
+            took.setdefault(one.entry, {})[name] = (one.duration_s, other.duration_s)
+    for entry, pages in sorted(took.items()):
+        what = f"{entry}: duration, median of {len(pages)} pages"
+        if len(pages) == 1:
+            what = f"{next(iter(pages))}: duration"
+        first = median(then for then, _ in pages.values())
+        last = median(now for _, now in pages.values())
+        if _is_slower(first, last):
+            yield Change("report", what, _seconds(first), _seconds(last))
 
 
 def _by_page(record: RunRecord) -> dict[str, JobRecord]:
@@ -131,10 +164,6 @@ def _of_job(name: str, before: JobRecord, after: JobRecord) -> Iterator[Change]:
     yield from _unlike("report", given, then, f"{at}parameter ")
     if before.outcome == after.outcome == "ok":
         yield from _unlike("report", before.headline, after.headline, at)
-    took, takes = before.duration_s, after.duration_s
-    ran = not (before.reused_from or after.reused_from)
-    if ran and took is not None and takes is not None and _is_slower(took, takes):
-        yield Change("report", f"{at}duration", _seconds(took), _seconds(takes))
 
 
 def _is_slower(before: float, after: float) -> bool:

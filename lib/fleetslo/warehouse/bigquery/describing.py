@@ -1,5 +1,6 @@
 """What the tables of a dataset hold, without reading them where BigQuery knows it already."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ SELECT
 FROM INFORMATION_SCHEMA.PARTITIONS
 WHERE total_rows > 0
 GROUP BY table_name"""
+
+_STORED = {"TABLE", "SNAPSHOT"}
 
 
 def describe(warehouse: "BigQueryWarehouse") -> pl.DataFrame:
@@ -81,6 +84,34 @@ def complete_until(warehouse: "BigQueryWarehouse") -> datetime | None:
         return steps(warehouse, table, last, last + timedelta(microseconds=1))
 
     return embedded.reached(contracts, lasts, coarser)
+
+
+def fingerprint(warehouse: "BigQueryWarehouse") -> str:
+    """Return a text that changes whenever rows of a table do; empty where that cannot be told.
+
+    BigQuery says of a table, for nothing, when it was changed last and how much it holds. It does
+    not say so of rows that are still being streamed in, nor of what a view shows, nor to somebody
+    who may not see its tables; a server that stands in for it does not say so at all.
+    """
+    from google.api_core.exceptions import Forbidden, NotFound
+
+    if warehouse.settings.bigquery_endpoint is not None:
+        return ""
+    told = hashlib.sha256()
+    for name in sorted(read_contracts()):
+        with explained(warehouse.url, "fingerprint"):
+            try:
+                table = warehouse.client.get_table(
+                    f"{warehouse.dataset_id}.{name}", **patience(warehouse)
+                )
+            except NotFound:
+                continue
+            except Forbidden:
+                return ""
+        if table.table_type not in _STORED or table.streaming_buffer is not None:
+            return ""
+        told.update(f"{name} {table.modified} {table.num_rows} {table.num_bytes}\n".encode())
+    return told.hexdigest()
 
 
 def _newest(

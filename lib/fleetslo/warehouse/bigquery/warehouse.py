@@ -174,6 +174,12 @@ class BigQueryWarehouse(Warehouse):
 
         return describing.describe(self)
 
+    def fingerprint(self) -> str:
+        """Return what changes with the stored data; see ``Warehouse.fingerprint``."""
+        from fleetslo.warehouse.bigquery import describing
+
+        return describing.fingerprint(self)
+
     def newest(self) -> dict[str, datetime]:
         """Return the newest time of the tables that ``complete_until`` last looked at."""
         return self.reached
