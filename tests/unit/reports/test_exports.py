@@ -6,12 +6,13 @@ import subprocess
 import kubernetes_validate
 import pytest
 import yaml
+from typer.main import get_command
 
 from fleetslo import cli
 from fleetslo.errors import SettingsError
 from fleetslo.reports.scheduling.entries import Entry
 from fleetslo.reports.scheduling.exports.files import files_for
-from fleetslo.reports.scheduling.exports.parts import Surroundings
+from fleetslo.reports.scheduling.exports.parts import LIMIT_H, Surroundings
 from fleetslo.reports.scheduling.exports.systemd import calendar
 from fleetslo.reports.scheduling.groups import groups_of
 from fleetslo.reports.scheduling.timing import Timing
@@ -191,6 +192,20 @@ def test_an_export_tells_whom_the_project_names(project, capsys):
     )
     assert cli.run(["schedule", "export", "--to", "cron"]) == 0
     assert " --tell" in capsys.readouterr().out
+
+
+def test_a_batch_that_hangs_is_ended_by_every_engine_as_by_the_daemon():
+    daemon = next(
+        one for one in get_command(cli.app).commands["schedule"].params if one.name == "limit"
+    )
+    assert daemon.default == f"{LIMIT_H}h"
+    job = yaml.safe_load(exported("kubernetes")["fleetslo-tokyo.yaml"])
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["activeDeadlineSeconds"] == LIMIT_H * 3600
+    assert f"\nTimeoutStartSec={LIMIT_H}h\n" in exported("systemd")["fleetslo-tokyo.service"]
+    assert f"timeout -k 60 {LIMIT_H}h" in exported("cron")["fleetslo.crontab"]
+    (dags,) = exported("airflow").values()
+    assert f'"execution_timeout": timedelta(hours={LIMIT_H})' in dags
 
 
 @pytest.mark.parametrize("engine", ["airflow", "kubernetes", "cron"])

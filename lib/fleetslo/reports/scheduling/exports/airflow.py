@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from fleetslo.reports.scheduling.exports.parts import (
+    LIMIT_H,
     NOTE,
     Surroundings,
     by_name,
@@ -16,6 +17,8 @@ from fleetslo.reports.scheduling.groups import Group
 _HEAD = f'''\
 # {NOTE}
 """The reports of fleetslo, a DAG for those that are due together."""
+
+from datetime import timedelta
 
 import pendulum
 from airflow.providers.standard.operators.bash import BashOperator
@@ -61,7 +64,11 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz={zone!r}),
     catchup=False,
     max_active_runs=1,
-    default_args={{"retries": {group.retries}, "retry_exponential_backoff": True}},
+    default_args={{
+        "retries": {group.retries},
+        "retry_exponential_backoff": True,
+        "execution_timeout": timedelta(hours={LIMIT_H}),
+    }},
     tags=["fleetslo"],
 ):
 {"".join(tasks)}"""

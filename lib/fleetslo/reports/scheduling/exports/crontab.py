@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from fleetslo.reports.scheduling.exports.parts import (
+    LIMIT_H,
     NOTE,
     Surroundings,
     five_fields,
@@ -31,7 +32,8 @@ def crontab(groups: Sequence[Group], surroundings: Surroundings) -> dict[str, st
     for group in sorted(groups, key=lambda one: (one.timing.zone, one.key)):
         command = (
             "set -a; [ ! -r /etc/fleetslo/env ] || . /etc/fleetslo/env; set +a; "
-            f"cd {shlex.quote(surroundings.project)} && .venv/bin/fleetslo "
+            f"cd {shlex.quote(surroundings.project)} && "
+            f"timeout -k 60 {LIMIT_H}h .venv/bin/fleetslo "
             f"{shlex.join(words(group))}{' --tell' if surroundings.tells else ''}"
         )
         # To cron, a bare % ends the command.

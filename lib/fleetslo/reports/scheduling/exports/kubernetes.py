@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from fleetslo.reports.scheduling.exports.parts import (
+    LIMIT_H,
     NOTE,
     Surroundings,
     by_name,
@@ -96,6 +97,7 @@ def _pod(group: Group, surroundings: Surroundings) -> dict[str, Any]:
         command = {"command": ["fleetslo"], "args": escaped}
     return {
         "restartPolicy": "Never",
+        "activeDeadlineSeconds": LIMIT_H * 3600,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,

@@ -12,6 +12,9 @@ from fleetslo.reports.scheduling.planning import TODAY
 NOTE = "Written by 'fleetslo schedule export' from notebooks/schedule.yaml; do not edit."
 """What the head of every file says."""
 
+LIMIT_H = 12
+"""A batch that takes longer is ended, as ``fleetslo schedule`` ends it, and has failed."""
+
 # A CronJob may have 52 characters, and "fleetslo-" and "-now" go on.
 _NAME_MAX = 36
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from fleetslo.reports.scheduling.exports.parts import (
+    LIMIT_H,
     NOTE,
     Surroundings,
     by_name,
@@ -61,7 +62,8 @@ After=network-online.target
 StartLimitIntervalSec=1d
 StartLimitBurst={group.retries + 1}
 {tells}
-{_command(words(group), surroundings)}Restart=on-failure
+{_command(words(group), surroundings)}TimeoutStartSec={LIMIT_H}h
+Restart=on-failure
 RestartSec=60
 """
 
