@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -77,6 +77,7 @@ class Manifest:
         run_id: name of the run.
         project: the folder whose modules and notebooks are run.
         occasion: what began it.
+        reports: the reports of the schedule that it is to make.
         as_of, jobs, planned: what is made; known once it is planned. ``planned`` is how many pages
             each report of the schedule has in all.
         batch: the folder of what the run asked its warehouse, where it asked anything itself.
@@ -90,6 +91,7 @@ class Manifest:
     run_id: str
     project: Path
     occasion: Occasion = field(default_factory=Occasion)
+    reports: Sequence[str] = ()
     as_of: str = ""
     jobs: Mapping[str, Job] = field(default_factory=dict)
     planned: Mapping[str, int] = field(default_factory=dict)
@@ -194,6 +196,7 @@ class Manifest:
             data=self.data,
             publication=self.publication,
             questions=self._questions(),
+            reports=list(self.reports),
             planned=dict(self.planned),
             jobs=[self._job(path, job) for path, job in self.jobs.items()],
         )

@@ -26,7 +26,8 @@ from fleetslo.reports.page import Page
 from fleetslo.reports.questions import ask_beforehand
 from fleetslo.reports.records.model import DataRecord, TableRecord
 from fleetslo.reports.schedule import choose, read_schedule
-from fleetslo.reports.scheduling.planning import Choice, Plan, plan_run
+from fleetslo.reports.scheduling.entries import Entry
+from fleetslo.reports.scheduling.planning import Choice, Plan, day_of, plan_run
 from fleetslo.reports.single import run_report
 from fleetslo.reports.turns import turn
 from fleetslo.reports.untried import newest_pages, planned_pages, tell_untried
@@ -105,16 +106,21 @@ def _readers_told(
 ) -> Iterator[None]:
     """Call the newest pages stale where a run that is due breaks off before it has a plan.
 
-    Where a person asked for the run, or it makes up for an earlier one, nothing is stale.
+    Where a person asked for the run, or it makes up for an earlier one, nothing is stale. What the
+    run is to make is in its record from the beginning, for those who are told of it.
     """
+    kept: Sequence[Entry] = ()
+    with suppress(FleetsloError):  # a mistake is met again by the plan
+        kept = choose(read_schedule(), every=choice.every, only=choice.only)
+        manifest.reports = [entry.name for entry in kept]
+        manifest.as_of = day_of(choice.as_of, kept)
     try:
         yield
     except Cancelled:
         raise
     except FleetsloError as error:
         if not manifest.jobs and manifest.occasion.trigger in ("schedule", "export"):
-            with suppress(FleetsloError):  # the schedule cannot be read, or the site: then as it is
-                kept = choose(read_schedule(), every=choice.every, only=choice.only)
+            with suppress(FleetsloError):  # the site cannot be read: then as it is
                 pages = newest_pages(settings, {entry.page for entry in kept}, manifest.run_id)
                 _tell_untried(pages, settings, manifest.run_id, error, {}, note)
         raise
@@ -153,7 +159,6 @@ def _run(
             f"{max(late.values())} days changed since the last rollup and are not in these "
             "reports; run 'fleetslo warehouse rollup' first"
         )
-    manifest.as_of = choice.as_of
     manifest.data = _held(extracts)
     plan = plan_run(fleet, read_schedule(), choice, settings.home)
     manifest.planned = plan.planned

@@ -21,6 +21,7 @@ from fleetslo.errors import OutputError, UnknownName
 from fleetslo.reports.records.changes import Change, changes
 from fleetslo.reports.records.model import schema
 from fleetslo.reports.records.reading import find_run, read_record, read_run, run_ids
+from fleetslo.reports.telling.reading import read_batch, runs_of
 
 PARAMETERS = (
     'service: str = "a"  # which\nperiod: str = "28d"  # how far back\n'
@@ -116,8 +117,21 @@ def read_example():
     return json.dumps(
         {**dict.fromkeys(schema()["required"]), "format": 2, "fleetslo": "0.1.0", "run_id": "r", "trigger": "manual",
          "attempt": 1, "as_of": "", "outcome": "ok", "started_at": at, "duration_s": 0, "questions": [],
-         "planned": {}, "jobs": []}
+         "reports": [], "planned": {}, "jobs": []}
     )  # fmt: skip
+
+
+def test_a_run_that_breaks_off_before_its_plan_says_what_it_was_to_make(own, monkeypatch):
+    monkeypatch.setenv("FLEETSLO_WAREHOUSE", f"duckdb://{own.folder / 'gone'}")
+    before = datetime.now(UTC).date()
+    assert run(["run", "--trigger", "export", "--as-of", "today"]) == 11
+    record = own.newest
+    validate(record)
+    assert (record["outcome"], record["reports"], record["planned"]) == ("failed", ["one"], {})
+    assert record["as_of"] in {before.isoformat(), datetime.now(UTC).date().isoformat()}
+    assert runs_of(own.home, ["one"]) == [record["run_id"]]
+    (lost,) = read_batch(own.home, [record["run_id"]], "").failed
+    assert lost.says.startswith("its batch failed as a whole; WarehouseMissing: there is no")
 
 
 def test_records_of_runs_that_went_well_and_badly_are_as_the_schema_says(own, capsys):
@@ -128,6 +142,7 @@ def test_records_of_runs_that_went_well_and_badly_are_as_the_schema_says(own, ca
     validate(bad)
     assert (bad["outcome"], bad["trigger"], bad["attempt"]) == ("failed", "backfill", 3)
     assert len(bad["jobs"]) == 4
+    assert bad["reports"] == list(bad["planned"]) == [job["entry"] for job in bad["jobs"][:1]]
     assert [name for name, one in outcomes(bad).items() if one != "ok"] == [
         "payments-gateway",
         "playlist-indexer",

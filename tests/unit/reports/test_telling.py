@@ -343,14 +343,39 @@ class TestBatches:
         (batch,) = read_batch(settings.home, [NEXT], "", lost=["squad_review"]).failed
         assert batch.says == "its batch failed as a whole; WarehouseMissing: gone"
 
+    @pytest.mark.parametrize(
+        "ended",
+        [
+            {"outcome": "failed", "failure": {"error": "WarehouseMissing", "message": "gone"}},
+            {"outcome": "killed"},
+        ],
+    )
+    def test_what_a_run_came_to_that_broke_off_is_told_by_its_record_alone(
+        self, settings: Settings, ended: dict[str, Any]
+    ) -> None:
+        def lost(*runs: str) -> list[str]:
+            return [one.entry for one in read_batch(settings.home, runs, "").failed]
+
+        reports = ["fleet_overview", "service_slo"]
+        later(settings.home, RUN, [], reports=reports, **ended)  # before it had a plan
+        assert lost(RUN) == reports
+        good = {"page": "service_slo/a", "entry": "service_slo", "outcome": "ok"}
+        open_ = {"page": "service_slo/b", "entry": "service_slo", "outcome": None}
+        later(settings.home, RUN, [good, open_], reports=["service_slo"], **ended)
+        assert lost(RUN) == ["service_slo"]
+        later(settings.home, RETRY, [{**open_, "outcome": "ok"}], reports=["service_slo"])
+        assert lost(RUN, RETRY) == []
+        later(settings.home, RUN, [good, open_], reports=["service_slo"], outcome="cancelled")
+        assert lost(RUN) == []
+
     def test_shards_and_attempts_of_a_day_are_found_by_their_reports(
         self, settings: Settings
     ) -> None:
         home = settings.home
-        later(home, RUN, [], planned={"service_slo": 4}, as_of="2026-11-02")
-        later(home, RETRY, [], planned={"service_slo": 4, "other": 1}, as_of="2026-11-02")
-        later(home, NEXT, [], planned={"other": 1}, as_of="2026-11-03")
-        later(home, BEFORE, [], planned={"service_slo": 4}, as_of="2026-10-26")
+        later(home, RUN, [], reports=["service_slo"], as_of="2026-11-02")
+        later(home, RETRY, [], reports=["service_slo", "other"], as_of="2026-11-02")
+        later(home, NEXT, [], reports=["other"], as_of="2026-11-03")
+        later(home, BEFORE, [], reports=["service_slo"], as_of="2026-10-26")
         assert runs_of(home, ["service_slo"]) == [RUN, RETRY]
         assert runs_of(home, ["service_slo"], "2026-10-26") == [BEFORE]
         assert runs_of(home, ["other"]) == [NEXT]

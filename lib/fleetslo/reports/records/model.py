@@ -253,6 +253,13 @@ class RunRecord(_Part):
         Publication | None, Field(description="null where nothing was published")
     ] = None
     questions: list[QuestionRecord] = []
+    reports: Annotated[
+        list[str],
+        Field(
+            description="reports of the schedule that the run was to make, also where it broke "
+            "off before it had a plan; empty for one report"
+        ),
+    ] = []
     planned: Annotated[
         dict[str, int],
         Field(

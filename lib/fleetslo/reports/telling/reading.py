@@ -26,21 +26,17 @@ def runs_of(home: Path, reports: Sequence[str], as_of: str = "") -> list[str]:
     Without a day it is the newest one that they were made for. Shards of a batch, and attempts
     that an engine started one after the other, are all among them.
     """
-    found: list[str] = []
-    for record in records(home):
-        if not set(record.planned) & set(reports):
-            continue
-        as_of = as_of or record.as_of
-        if record.as_of == as_of:
-            found.append(record.run_id)
-    return found[::-1]
+    found = [record for record in records(home) if set(record.reports) & set(reports)]
+    day = as_of or next((record.as_of for record in found), "")
+    return [record.run_id for record in found[::-1] if record.as_of == day]
 
 
 def read_batch(home: Path, run_ids: Sequence[str], site: str, *, lost: Iterable[str] = ()) -> Batch:
     """Return what became of the runs of a batch: its attempts, or its shards.
 
-    A report that failed in one of them and was made by a later one did not fail. A page that was
-    taken over from an earlier run, which published it, is no news.
+    A report that failed in one of them and was made by a later one did not fail; one that a run
+    was to make which failed as a whole, or was killed, came to nothing unless all its pages are
+    there. A page that was taken over from an earlier run, which published it, is no news.
 
     Args:
         home: the home folder of the settings.
@@ -72,6 +68,11 @@ def read_batch(home: Path, run_ids: Sequence[str], site: str, *, lost: Iterable[
                 failed[job.path] = _failed(job, run_id)
             if _was_published(home, job.reused_from, run_ids):
                 old.add(job.path)
+    made = good | failed.keys()
+    done = set(entries.values()) - {entries[path] for path in entries.keys() - made}
+    for record in known.values():
+        if record.failure is not None or record.outcome == "killed":
+            lost += [name for name in record.reports if name not in {*done, *lost}]
     named = {one.entry for one in failed.values()}
     said = f"its batch failed as a whole; {said}"
     nothing = [Failed(name, said, name, run_ids[-1]) for name in lost if name not in named]
