@@ -10,6 +10,14 @@ pytest_plugins = ["tests.chromium", "tests.loopback", "tests.storage"]
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to go on where tests of one group would be spread over the workers, unseen."""
+    if getattr(session.config.option, "loadgroup", False):
+        for item in session.items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError(f"pytest-xdist does not keep the group of {item.nodeid}")
+
+
 @pytest.fixture(scope="session")
 def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A FLEETSLO_HOME whose warehouse holds the demo fleet of size tiny; not to be written to."""
