@@ -88,6 +88,7 @@ def schedule(
     from fleetslo.reports.scheduling.past import last_successes
     from fleetslo.settings import load_settings
 
+    limit_s = _limit_s(limit)
     settings = load_settings({"warehouse": warehouse, "jobs": jobs}).settings
     address = listen_address(metrics) if metrics else None
     figures = Metrics(last_successes(settings.home))
@@ -99,7 +100,7 @@ def schedule(
                 trigger="schedule",
                 flags=_flags(warehouse, jobs),
                 first_wait_s=retry_after,
-                limit_s=_limit_s(limit),
+                limit_s=limit_s,
                 say=complain,
             ),
             settings.home,
@@ -191,6 +192,7 @@ def backfill(
     from fleetslo.reports.scheduling.backfill import backfill as fill
     from fleetslo.settings import load_settings
 
+    limit_s = _limit_s(limit)
     settings = load_settings({"warehouse": warehouse, "jobs": jobs}).settings
     wanted = due_days(read_schedule(), Stretch.parse(first, last), only or ())
     if not wanted:
@@ -201,7 +203,7 @@ def backfill(
         trigger="backfill",
         flags=_flags(warehouse, jobs),
         first_wait_s=retry_after,
-        limit_s=_limit_s(limit),
+        limit_s=limit_s,
         say=complain,
     )
     ended = fill(wanted, attempts, settings.home, at_once=at_once, again=again, say=complain)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fleetslo import cli
 from fleetslo.reports.scheduling import attempts
 from fleetslo.reports.scheduling.attempts import Attempts
 from fleetslo.reports.scheduling.entries import Entry
@@ -45,3 +46,13 @@ def test_one_that_was_ended_is_tried_again(tmp_path, monkeypatch):
     assert (ended.outcome, list(ended.failed)) == ("ok", [])
     assert len(runs) == 2
     assert said[1].endswith("attempt 1 ended with exit code 130, the next in 0 s")
+
+
+@pytest.mark.parametrize(
+    "words", [["schedule"], ["backfill", "--from", "2026-10-01", "--to", "2026-10-01"]]
+)
+def test_a_limit_that_is_no_time_is_refused_before_anything_else(words, capsys):
+    assert cli.run([*words, "--limit", "0h"]) == 2
+    assert capsys.readouterr().err == (
+        "fleetslo: --limit '0h' is no time; write a time such as 90s, 15m or 2h\n"
+    )

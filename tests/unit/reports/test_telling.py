@@ -359,6 +359,8 @@ class TestBatches:
         reports = ["fleet_overview", "service_slo"]
         later(settings.home, RUN, [], reports=reports, **ended)  # before it had a plan
         assert lost(RUN) == reports
+        later(settings.home, RETRY, [], reports=reports)  # there was nobody to make them for
+        assert lost(RUN, RETRY) == []
         good = {"page": "service_slo/a", "entry": "service_slo", "outcome": "ok"}
         open_ = {"page": "service_slo/b", "entry": "service_slo", "outcome": None}
         later(settings.home, RUN, [good, open_], reports=["service_slo"], **ended)

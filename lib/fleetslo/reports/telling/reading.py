@@ -71,6 +71,9 @@ def read_batch(home: Path, run_ids: Sequence[str], site: str, *, lost: Iterable[
     made = good | failed.keys()
     done = set(entries.values()) - {entries[path] for path in entries.keys() - made}
     for record in known.values():
+        if record.failure is None and record.outcome in ("ok", "failed"):
+            done |= set(record.reports) - set(entries.values())  # it had no page to make of them
+    for record in known.values():
         if record.failure is not None or record.outcome == "killed":
             lost += [name for name in record.reports if name not in {*done, *lost}]
     named = {one.entry for one in failed.values()}
